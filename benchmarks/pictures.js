@@ -1,0 +1,44 @@
+// Runs in every measured page before its own scripts, and notes when a picture last changed: the same rule for every app.
+(() => {
+  const PICTURE = ".js-plotly-plot, [data-testid='scrub']";
+  const noted = { pressed: 0, changed: 0 }; // milliseconds since the navigation began
+
+  const holdsPicture = (node) => node.matches?.(PICTURE) || node.querySelector?.(PICTURE);
+  const changesPicture = ({ target, addedNodes }) =>
+    (target.closest ? target : target.parentElement)?.closest(PICTURE) || [...addedNodes].some(holdsPicture);
+  const observer = new MutationObserver((records) => {
+    if (records.some(changesPicture)) noted.changed = performance.now();
+  });
+  const observe = (root) =>
+    observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+
+  // A MutationObserver stops at a shadow root, where the components draw: follow each one from its birth.
+  const attachShadow = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (options) {
+    const root = attachShadow.call(this, options);
+    observe(root);
+    return root;
+  };
+  observe(document);
+  addEventListener("keydown", (event) => { noted.pressed = event.timeStamp; }, true);
+
+  const plots = (root = document) => [...root.querySelectorAll("*")].flatMap((element) => [
+    ...(element.matches(".js-plotly-plot") ? [element] : []),
+    ...(element.shadowRoot ? plots(element.shadowRoot) : []),
+  ]);
+
+  window.benchmark = {
+    noted,
+    // The time of the last change of a picture after `since`, once `quiet` milliseconds passed without another.
+    settled: async (since, quiet, limit = 30000) => {
+      const began = performance.now();
+      while (noted.changed <= since || performance.now() - noted.changed < quiet) {
+        if (performance.now() - began > limit) throw new Error(`no picture came to rest within ${limit} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return noted.changed;
+    },
+    // How many plots are new nodes since the last call: a kept plot keeps the property that it was given.
+    markNewPlots: () => plots().filter((plot) => !plot.benchmarkSeen && (plot.benchmarkSeen = true)).length,
+  };
+})();

@@ -1,0 +1,81 @@
+"""Streamlit servers as child processes, each on a free port, gone when the benchmark ends."""
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import IO
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The settings of .streamlit/config.toml, repeated so that both apps run under them whatever that file says.
+FLAGS = {
+    "server.headless": "true",
+    "server.address": "127.0.0.1",
+    "server.fileWatcherType": "none",
+    "browser.gatherUsageStats": "false",
+}
+START_LIMIT = 120.0  # seconds; the real app imports torch before it answers
+
+
+def exit_on_terminate() -> None:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that the servers below are stopped then too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+
+
+@contextlib.contextmanager
+def serve(script: str) -> Iterator[str]:
+    """Run `streamlit run script` from the repository's root, and yield its address once it is healthy.
+
+    Args:
+        script: path of the app, relative to the root.
+
+    Raises:
+        RuntimeError: it ended or did not answer in time; the message ends with what the server said last.
+    """
+    port = free_port()
+    flags = [f"--{name}={value}" for name, value in (FLAGS | {"server.port": str(port)}).items()]
+    command = [sys.executable, "-m", "streamlit", "run", script, *flags]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            await_health(address, process, log)
+            yield address
+        finally:
+            stop(process)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def await_health(address: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
+    """Return when `/_stcore/health` answers; RuntimeError when it cannot any more."""
+    deadline = time.monotonic() + START_LIMIT
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    raise RuntimeError(f"{' '.join(map(str, process.args))} did not start:\n{log.read()[-2000:]}")  # type: ignore[arg-type]
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to end, and insist after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,25 @@
+"""What every page stands in: page config, navigation, and one word about a link that could not be taken."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components.link import say_what_was_not_taken
+
+# A file of our own: a Material icon would be fetched from a foreign host.
+ICON = Path(__file__).parent / "components" / "icon.svg"
+
+st.set_page_config(page_title="Gumbel-Softmax Explorer", page_icon=ICON, layout="wide")
+
+page = st.navigation(
+    {
+        "One sample": [
+            st.Page("sampling.py", title="Sampling", icon=":material/filter_1:", default=True),
+            st.Page("many_draws.py", title="Many draws", icon=":material/bar_chart:"),
+            st.Page("temperature.py", title="Temperature", icon=":material/thermostat:"),
+            st.Page("noise.py", title="Noise", icon=":material/graphic_eq:"),
+        ],
+    }
+)
+say_what_was_not_taken()
+page.run()

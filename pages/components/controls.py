@@ -1,0 +1,208 @@
+"""Controls that the lessons share. Whatever defines a picture is bound to the URL under its key.
+
+Every value is validated again where it is used: a widget's limits hold in the browser alone.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from gumbel_core.draw import SEEDS, TEMPERATURES
+from gumbel_core.logits import (
+    KINDS,
+    PRESETS,
+    LogitsError,
+    looks_like_probabilities,
+    parse_logits,
+    parse_names,
+    split_entries,
+)
+from pages.components.link import CUSTOM, DRAWS, FIELDS
+from pages.components.words import plain
+
+_DEFAULT = next(iter(PRESETS.values()))
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed, read: logits of shape (K,) and a name for each category."""
+
+    logits: tuple[float, ...]
+    names: tuple[str, ...]
+
+
+def logits_input() -> Typed:
+    """The distribution that the visitor types. A text that cannot be read is told at the field, and the last
+    good one stays."""
+    _open_preset_of_link()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Example",
+            [*PRESETS, CUSTOM],
+            key="preset",
+            bind="query-params",
+            on_change=_load_preset,
+            width=190,
+        )
+        st.segmented_control(
+            "What you type",
+            KINDS,
+            default=_DEFAULT.kind,
+            required=True,
+            key="kind",
+            bind="query-params",
+            on_change=_leave_preset,
+        )
+        st.text_input(
+            "Numbers",
+            value=_DEFAULT.text,
+            key="logits",
+            bind="query-params",
+            on_change=_leave_preset,
+            help="Commas or spaces between them; -inf masks a category.",
+            width=320,
+        )
+        with st.popover("Table", icon=":material/table:"):
+            _table()
+    typed = _read()
+    preset = PRESETS.get(st.session_state.preset)
+    if preset:
+        st.caption(preset.sentence)
+    return typed
+
+
+def temperature_input() -> float:
+    """The field for tau: the scrub's other face, and the keyboard's and the phone's way in."""
+    low, high = TEMPERATURES
+    st.number_input(
+        "Temperature τ", low, high, float(FIELDS["tau"].default), step=0.1, format="%.4g",
+        key="tau", bind="query-params", width=150,
+    )  # fmt: skip
+    return float(st.session_state.tau)
+
+
+def seed_input() -> int:
+    """The seed of the noise, with a button for the next one."""
+    low, high = SEEDS
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        st.number_input(
+            "Seed", low, high, int(FIELDS["seed"].default), step=1, key="seed", bind="query-params", width=120
+        )
+        st.button("New noise", icon=":material/casino:", on_click=_next_seed)
+    return int(st.session_state.seed)
+
+
+def draws_input() -> int:
+    """How many draws: 10 to a million, in steps of 1, 2, 5."""
+    draws: int = st.select_slider(
+        "Draws", DRAWS, FIELDS["draws"].default, key="draws", bind="query-params",
+    )  # fmt: skip
+    return draws
+
+
+def reset_button(*more: str) -> None:
+    """Back to the defaults with the same seed. `more` names the page's own text fields, emptied."""
+
+    def reset() -> None:
+        for name, field in FIELDS.items():
+            if name != "seed" and name in st.session_state:
+                st.session_state[name] = field.default
+        for name in more:
+            st.session_state[name] = ""
+        _load_preset()
+
+    st.button("Reset", icon=":material/restart_alt:", on_click=reset, help="The defaults, with the same seed.")
+
+
+def _next_seed() -> None:
+    st.session_state.seed = int(st.session_state.seed) + 1 if st.session_state.seed < SEEDS[1] else SEEDS[0]
+
+
+def _open_preset_of_link() -> None:
+    """A link that names an example and no numbers opens that example; one with numbers shows its numbers."""
+    if "logits" in st.session_state:
+        return
+    query = st.query_params
+    preset = query.get("preset", "")
+    if preset in PRESETS and "logits" not in query:
+        _write(PRESETS[preset].text, PRESETS[preset].kind, PRESETS[preset].names)
+    elif query.get("logits", _DEFAULT.text) != PRESETS.get(preset, _DEFAULT).text:
+        st.session_state.preset = CUSTOM
+
+
+def _load_preset() -> None:
+    preset = PRESETS.get(st.session_state.preset)
+    if preset:
+        _write(preset.text, preset.kind, preset.names)
+
+
+def _write(text: str, kind: str, names: str) -> None:
+    st.session_state.update(logits=text, kind=kind, names=names)
+
+
+def _leave_preset() -> None:
+    st.session_state.preset = CUSTOM
+
+
+def _read() -> Typed:
+    state = st.session_state
+    try:
+        typed = _typed(state.logits, state.kind, state.names)
+    except LogitsError as error:
+        st.error(plain(str(error)), icon=":material/edit:")
+        if error.read_as:
+            st.button(f"Read them as {error.read_as}", on_click=_read_as, args=(error.read_as,))
+        last_good: Typed = state.get("_typed", _typed(_DEFAULT.text, _DEFAULT.kind, _DEFAULT.names))
+        return last_good
+    if state.kind == "logits" and looks_like_probabilities(typed.logits):
+        st.info(
+            "These sum to 1, like probabilities. Typed as logits they give another law: "
+            "probabilities enter as their logarithm.",
+            icon=":material/lightbulb:",
+        )
+        st.button("Read them as probabilities", on_click=_read_as, args=("probabilities",))
+    state["_typed"] = typed
+    return typed
+
+
+def _typed(text: str, kind: str, names: str) -> Typed:
+    logits = parse_logits(text, kind)
+    return Typed(tuple(logits.tolist()), parse_names(names, len(logits)))
+
+
+def _read_as(kind: str) -> None:
+    st.session_state.kind = kind
+    _leave_preset()
+
+
+def _table() -> None:
+    """The same numbers as a table with names. What is edited is written back into the bound texts."""
+    rows = _rows()
+    # An editor keeps its edits as long as its key: each write-back starts a fresh one.
+    key = f"table_{st.session_state.setdefault('_table_writes', 0)}"
+    st.data_editor(
+        pd.DataFrame(rows, columns=["name", "number"], dtype=str),
+        key=key, num_rows="dynamic", hide_index=True, width=280, on_change=_write_table, args=(key, rows),
+        column_config={"name": "Name", "number": st.column_config.TextColumn("Number", required=True)},
+    )  # fmt: skip
+    st.text_input("Names", value=_DEFAULT.names, key="names", bind="query-params", on_change=_leave_preset)
+
+
+def _rows() -> list[list[str]]:
+    """A name and a number, as texts, for each entry of the bound text, readable or not."""
+    numbers = split_entries(st.session_state.logits)
+    names = parse_names(st.session_state.get("names", _DEFAULT.names), len(numbers))
+    return [[name, number] for name, number in zip(names, numbers, strict=True)]
+
+
+def _write_table(key: str, rows: list[list[str]]) -> None:
+    edits = st.session_state[key]
+    for index, cells in edits["edited_rows"].items():
+        rows[index] = [cells.get("name", rows[index][0]) or "", cells.get("number", rows[index][1]) or ""]
+    rows = [row for index, row in enumerate(rows) if index not in edits["deleted_rows"]]
+    rows += [[row.get("name") or "", row.get("number") or "0"] for row in edits["added_rows"]]
+    # A comma separates entries in the bound texts.
+    names, numbers = (", ".join(cell.replace(",", " ") for cell in column) for column in zip(*rows, strict=True))
+    st.session_state.update(logits=numbers, names=names, _table_writes=st.session_state["_table_writes"] + 1)
+    _leave_preset()

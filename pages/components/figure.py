@@ -1,0 +1,22 @@
+"""The in-place figure: one component draws every Plotly figure of the app, without a remount."""
+
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import streamlit as st
+
+_figure = st.components.v2.component(
+    "figure",
+    html='<div class="figure" role="img" data-testid="figure"></div>',
+    js=files("pages.components").joinpath("figure.js").read_text(encoding="utf-8"),
+    # Plotly puts its style sheet into the document, which a shadow root would not see.
+    isolate_styles=False,
+)
+
+
+def figure(figure: dict[str, Any], *, key: str, alt: str) -> None:
+    """Draw a figure of `gumbel_core.figures`. `alt` states in words what it shows now; `key` also names its PNG."""
+    base = st.get_option("server.baseUrlPath").strip("/")
+    url = f"{'/' + base if base else ''}/vendor/plotly.min.js?v={version('plotly')}"
+    _figure(key=key, data={"figure": figure, "alt": alt, "name": key, "plotly": url})

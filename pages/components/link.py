@@ -1,0 +1,91 @@
+"""The link: which query parameters there are, and one word about a value that could not be taken.
+
+Widgets bound to the URL drop a value that does not fit in silence, before any code of ours runs. So the raw
+query is read first, and what will be dropped is said once, in a sentence.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from gumbel_core.draw import check_seed, check_shown_temperature
+from gumbel_core.logits import KINDS, PRESETS
+from pages.components.words import plain
+
+CUSTOM = "Your own"
+DRAWS = tuple(step * 10**power for power in range(1, 6) for step in (1, 2, 5)) + (1_000_000,)
+FORWARDS = ("soft", "straight-through")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A query parameter: its default, and a check of its raw text that raises ValueError with the reason."""
+
+    default: Any
+    check: Callable[[str], object]
+
+
+def _temperature(raw: str) -> float:
+    try:
+        tau = float(raw)
+    except ValueError:
+        raise ValueError("The temperature must be a number.") from None
+    return check_shown_temperature(tau)
+
+
+def _seed(raw: str) -> int:
+    try:
+        return check_seed(int(raw))
+    except ValueError:
+        raise ValueError("A seed is a whole number from 0 to 2,147,483,647.") from None
+
+
+def _draws(raw: str) -> int:
+    if raw not in map(str, DRAWS):
+        raise ValueError("The number of draws is 10, 20, 50, 100 and so on, to 1,000,000.")
+    return int(raw)
+
+
+def _one_of(options: tuple[str, ...]) -> Callable[[str], str]:
+    def check(raw: str) -> str:
+        if raw not in options:
+            raise ValueError(f"It can be {', '.join(options[:-1])} or {options[-1]}.")
+        return raw
+
+    return check
+
+
+FIELDS: Mapping[str, Field] = {
+    "preset": Field(next(iter(PRESETS)), _one_of((*PRESETS, CUSTOM))),
+    "kind": Field("logits", _one_of(KINDS)),
+    "tau": Field(1.0, _temperature),
+    # With this seed the noise lets the second of the default classes win: the first draw already has a story.
+    "seed": Field(11, _seed),
+    "draws": Field(10_000, _draws),
+    "forward": Field("soft", _one_of(FORWARDS)),
+}
+
+
+def not_taken(query: Mapping[str, str]) -> list[str]:
+    """A sentence for each parameter of the query that does not fit."""
+    sentences = []
+    for name, field in FIELDS.items():
+        if name not in query:
+            continue
+        try:
+            field.check(query[name])
+        except ValueError as reason:
+            shown = plain(query[name][:24])
+            sentences.append(f"The link's {name} = {shown} is not taken. {reason} Shown instead: {field.default}.")
+    return sentences
+
+
+def say_what_was_not_taken() -> None:
+    """On a session's first run, before any widget exists: what the link asked for and does not get."""
+    if st.session_state.setdefault("_link_was_read", False):
+        return
+    st.session_state["_link_was_read"] = True
+    for sentence in not_taken(st.query_params.to_dict()):
+        st.warning(sentence, icon=":material/link_off:")

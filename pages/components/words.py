@@ -1,0 +1,36 @@
+"""Words on a page: what a visitor typed shown as itself, equations with their numbers, a question."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+import streamlit as st
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|$:<>~&])")
+
+
+def plain(text: str) -> str:
+    """The text with Markdown's characters escaped: what a visitor typed is shown, never interpreted."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def tex(value: float) -> str:
+    """A number for an equation: three significant digits, `-inf` as a symbol."""
+    if math.isinf(value):
+        return r"-\infty" if value < 0 else r"\infty"
+    mantissa, _, exponent = f"{value:.3g}".partition("e")
+    return rf"{mantissa}\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+def tex_vector(values: Iterable[float], *, most: int = 4) -> str:
+    """Numbers in parentheses, the first `most` of them."""
+    numbers = list(values)
+    shown = [tex(value) for value in numbers[:most]] + ([r"\ldots"] if len(numbers) > most else [])
+    return "(" + r",\; ".join(shown) + ")"
+
+
+def question(prompt: str, answers: Mapping[str, str], *, key: str) -> None:
+    """Invite a prediction. What is picked earns its own sentence; nothing is hidden, nothing is in the URL."""
+    picked = st.pills(f"**Before you move anything.** {prompt}", list(answers), key=key)
+    if picked in answers:
+        st.markdown(answers[picked])
