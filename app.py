@@ -32,7 +32,11 @@ def plotly_js() -> bytes:
 
 
 def serve_plotly(_request: Request) -> Response:
-    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": "public, max-age=31536000"}
+    headers = {
+        "Content-Encoding": "gzip",
+        "Vary": "Accept-Encoding",
+        "Cache-Control": "public, max-age=31536000",
+    }
     return Response(plotly_js(), media_type="text/javascript", headers=headers)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as functional
 from torch import Tensor
 
 from benchmarks.report import Line, report
@@ -41,7 +41,7 @@ def speed_up(work: Callable[[Sampler, Tensor], None], rows: int, categories: int
     logits = torch.randn(rows, categories)
     theirs, ours = [], []
     for _ in range(ROUNDS):
-        theirs.append(seconds(lambda: work(F.gumbel_softmax, logits)))
+        theirs.append(seconds(lambda: work(functional.gumbel_softmax, logits)))
         ours.append(seconds(lambda: work(gumbel_softmax, logits)))
     return statistics.median(theirs) / statistics.median(ours)
 

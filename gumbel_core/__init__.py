@@ -1,7 +1,7 @@
 """The Gumbel-Softmax trick as a small library: no Streamlit, no drawing, no printing.
 
-    from gumbel_core import gumbel_softmax, parse_logits
-    gumbel_softmax(parse_logits("2, 0.5, -1"), temperature=0.5)
+from gumbel_core import gumbel_softmax, parse_logits
+gumbel_softmax(parse_logits("2, 0.5, -1"), temperature=0.5)
 """
 
 from gumbel_core.logits import LogitsError, parse_logits

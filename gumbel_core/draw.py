@@ -31,7 +31,9 @@ def check_shown_temperature(temperature: float) -> float:
     """The temperature, or a ValueError: the pictures reach from .01 to 100."""
     tau = check_temperature(temperature)
     if not TEMPERATURES[0] <= tau <= TEMPERATURES[1]:
-        raise ValueError(f"The pictures reach from tau {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}, not {tau:g}.")
+        raise ValueError(
+            f"The pictures reach from tau {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}, not {tau:g}."
+        )
     return tau
 
 
@@ -116,11 +118,15 @@ def parse_edits(text: str, categories: int) -> dict[int, float]:
         try:
             index, noise = int(place) - 1, float(value.replace("\u2212", "-"))
         except ValueError:
-            raise ValueError(f"{shown} is not an edit: write a place and its noise, such as 2: 1.35.") from None
+            raise ValueError(
+                f"{shown} is not an edit: write a place and its noise, such as 2: 1.35."
+            ) from None
         if not 0 <= index < categories:
             raise ValueError(f"{shown} names no category: places run from 1 to {categories}.")
         if not abs(noise) <= MAX_EDIT:
-            raise ValueError(f"{shown} is out of range: edited noise lies between -{MAX_EDIT:g} and {MAX_EDIT:g}.")
+            raise ValueError(
+                f"{shown} is out of range: edited noise lies between -{MAX_EDIT:g} and {MAX_EDIT:g}."
+            )
         edits[index] = noise
     return edits
 

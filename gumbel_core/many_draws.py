@@ -85,6 +85,7 @@ class Relaxed:
 
     draws: how many, n
     mean, standard_error: of each component, shape (K,)
+    mean_largest: the mean of the largest component
     shown: the first few samples, shape (at most 200, K), sorted by winner and then by its lead. Neither
         depends on the temperature, so a sample keeps its place when the temperature moves.
     winners: the winner of each shown sample
@@ -95,6 +96,7 @@ class Relaxed:
     draws: int
     mean: Array
     standard_error: Array
+    mean_largest: float
     shown: Array
     winners: NDArray[np.int64]
     largest: Array
@@ -114,6 +116,23 @@ def tallies(config: ManyDrawsConfig) -> Iterator[Tally]:
         yield _tally(counts.numpy(), logits.softmax(-1).numpy(), config.seed)
 
 
+class Count:
+    """A count under way: the tally so far, and the steps still to take."""
+
+    def __init__(self, config: ManyDrawsConfig) -> None:
+        self.config = config
+        self._steps = tallies(config)
+        self.tally = next(self._steps)
+
+    @property
+    def done(self) -> bool:
+        return self.tally.draws == self.config.draws
+
+    def advance(self) -> None:
+        """Take the next step, if one is left."""
+        self.tally = next(self._steps, self.tally)
+
+
 def relax(config: ManyDrawsConfig, temperature: float) -> Relaxed:
     """The relaxed samples of the config's first draws (at most 20,000) at a temperature."""
     tau = check_shown_temperature(temperature)
@@ -123,14 +142,16 @@ def relax(config: ManyDrawsConfig, temperature: float) -> Relaxed:
     relaxed = gumbel_softmax(logits, tau, noise=noise)
     # One draw has no spread to estimate an error from.
     error = relaxed.std(0, correction=min(1, shape[0] - 1)) / math.sqrt(shape[0])
+    largest = relaxed.amax(-1, keepdim=True)
     order, winners = _order((logits + noise)[:MAX_SHOWN])
     return Relaxed(
         draws=shape[0],
         mean=relaxed.mean(0).numpy(),
         standard_error=error.numpy(),
+        mean_largest=float(largest.mean()),
         shown=relaxed[order].numpy(),
         winners=winners.numpy(),
-        largest=_densities(relaxed.amax(-1, keepdim=True))[0],
+        largest=_densities(largest)[0],
         marginals=_densities(relaxed),
     )
 

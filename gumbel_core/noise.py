@@ -70,6 +70,11 @@ class Way:
         finite = ends[ends.isfinite()]
         return finite.min().item(), finite.max().item()
 
+    def widest_gap(self) -> float:
+        """The lead in logits that this noise can just turn over: its largest value less its smallest."""
+        low, high = self.tails()
+        return high - low
+
     def at_zero(self) -> float:
         """The noise at `u = 0`, which comes once in 2^24 draws."""
         return self.noise(torch.zeros(())).item()
@@ -80,6 +85,11 @@ WAYS = {
     "eps": Way("Two logarithms, padded", "-log(-log(U + 1e-20) + 1e-20)", from_uniform_eps),
     "exponential": Way("Logarithm of an exponential", "-log(E)", from_exponential, _exponential_of),
 }
+
+
+def wins_from_behind(gap: float) -> float:
+    """The probability of the second of two categories that is `gap` behind in logits."""
+    return float(special.expit(-gap))
 
 
 def gumbel_minima(g: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ randomness as an argument: a `torch.Generator`, or the noise itself.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -67,7 +68,7 @@ def gumbel_softmax(
     """
     tau = check_temperature(temperature)
     perturbed = _perturb(logits, noise, generator)
-    relaxed = _TemperedSoftmax.apply(perturbed, tau).to(logits.dtype)
+    relaxed: Tensor = _TemperedSoftmax.apply(perturbed, tau).to(logits.dtype)
     if not hard:
         return relaxed
     # The winner is read before softmax, which rounds close entries to a tie at a large tau.
@@ -82,16 +83,12 @@ def straight_through(hard: Tensor, relaxed: Tensor) -> Tensor:
     return hard + (relaxed - relaxed.detach())
 
 
-def category_counts(
-    logits: Tensor, draws: int, *, generator: torch.Generator | None = None
-) -> Tensor:
+def category_counts(logits: Tensor, draws: int, *, generator: torch.Generator | None = None) -> Tensor:
     """How often each category wins in `draws` Gumbel-Max draws: int64, the shape of `logits`.
 
     The trick itself, not a multinomial call, in memory that does not grow with `draws`.
     """
-    counts = torch.zeros(logits.shape, dtype=torch.int64, device=logits.device)
-    for counts in count_in_chunks(logits, draws, generator=generator):
-        pass
+    (counts,) = deque(count_in_chunks(logits, draws, generator=generator), maxlen=1)
     return counts
 
 
@@ -103,7 +100,7 @@ def count_in_chunks(
         raise ValueError(f"The number of draws must be at least 1, not {draws}.")
     counts = torch.zeros(logits.shape, dtype=torch.int64, device=logits.device)
     *batch, categories = logits.shape
-    rows = max(1, CHUNK // logits.numel())
+    rows = max(1, CHUNK // max(1, logits.numel()))
     for start in range(0, draws, rows):
         shape = (*batch, min(rows, draws - start), categories)
         noise = gumbel_noise(shape, generator=generator, dtype=_working(logits.dtype), device=logits.device)
@@ -119,7 +116,7 @@ def check_temperature(temperature: float) -> float:
         raise ValueError(f"The temperature must be a finite number, not {tau}.")
     if tau <= 0:
         raise ValueError(
-            f"The temperature must be above 0, not {tau:g}: at 0 the sample is a hard one-hot, which has no gradient."
+            f"The temperature must be above 0, not {tau:g}: at 0 a sample is one-hot, and has no gradient."
         )
     return tau
 
@@ -129,20 +126,24 @@ def _perturb(logits: Tensor, noise: Tensor | None, generator: torch.Generator | 
     logits = _small_enough(logits.to(_working(logits.dtype)))
     if noise is not None:
         return logits + noise.to(logits.dtype)
-    return gumbel_noise(logits.shape, generator=generator, dtype=logits.dtype, device=logits.device).add_(logits)
+    return gumbel_noise(logits.shape, generator=generator, dtype=logits.dtype, device=logits.device).add_(
+        logits
+    )
 
 
 def _small_enough(logits: Tensor) -> Tensor:
-    """The logits, shifted to a peak of 0 in each row if they are so large that they would swallow the noise.
+    """The logits, shifted to a peak of 0 in each row if they are so large that they swallow the noise.
 
-    1e30 + g is 1e30 again. A shift changes neither argmax nor softmax; only where it is needed is it paid for.
+    1e30 + g is 1e30 again. A shift changes neither argmax nor softmax; it is paid for where it is needed.
     """
     if not logits.numel():
         return logits
     peak = logits.detach().amax(-1, keepdim=True)
     largest = peak.abs().max()
     if not largest.isfinite():
-        raise ValueError("Each row of logits needs one finite entry, and no NaN or +inf: nothing can be drawn.")
+        raise ValueError(
+            "Each row of logits needs one finite entry, and no NaN or +inf: nothing can be drawn."
+        )
     return logits - peak if largest > SWALLOWING else logits
 
 

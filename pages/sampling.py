@@ -6,13 +6,13 @@ from gumbel_core.draw import Draw, DrawConfig, draw, parse_edits
 from gumbel_core.figures.staircase import staircase
 from gumbel_core.logits import format_numbers
 from pages.components.code import download_csv, show_code
-from pages.components.controls import Typed, logits_input, reset_button, seed_input, temperature_input
+from pages.components.controls import Typed, logits_input, seed_input, temperature_input
 from pages.components.figure import figure
-from pages.components.link import FIELDS, FORWARDS
+from pages.components.link import FORWARDS
 from pages.components.scrub import draw_scrub
 from pages.components.words import plain, question, tex, tex_vector
 
-SNIPPET = '''\
+SNIPPET = """\
 import torch
 from gumbel_core import gumbel_max, gumbel_noise, gumbel_softmax
 
@@ -25,7 +25,7 @@ winner = gumbel_max(logits, noise=noise)
 print("relaxed: ", [round(y, 4) for y in relaxed.tolist()])
 print("winner:  ", winner.item())
 print("gradient:", [round(d, 4) for d in gradient.tolist()])
-'''
+"""
 
 
 def snippet(config: DrawConfig) -> str:
@@ -47,14 +47,14 @@ def opening() -> None:
         figure(
             staircase(),
             key="staircase",
-            alt="The choice between two against a logit: argmax is flat with one jump, softmax slopes everywhere.",
+            alt="A choice between two against a logit: argmax is flat with one jump, softmax slopes throughout.",
         )
 
 
 def read_edits(categories: int) -> dict[int, float]:
     """The edited noise of the bound text, or none with a sentence at the field."""
     try:
-        return parse_edits(st.session_state.get("edits", ""), categories)
+        return parse_edits(st.session_state.edits, categories)
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/edit:")
         return {}
@@ -65,29 +65,42 @@ def lab(typed: Typed) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tau = temperature_input()
         seed = seed_input()
-        st.button("Same noise", icon=":material/undo:", on_click=forget_edits, help="The seed's own noise: edits undone.")
+        st.button(
+            "Same noise",
+            icon=":material/undo:",
+            on_click=forget_edits,
+            help="The seed's own noise: edits undone.",
+        )
         st.segmented_control(
             "Goes forward", FORWARDS, default=FORWARDS[0], required=True, key="forward", bind="query-params"
         )
-        reset_button("edits")
+    picture = st.container()
+    st.text_input(
+        "Edited noise",
+        key="edits",
+        bind="query-params",
+        placeholder="2: 1.35; 3: -0.2",
+        help="A category's place and its noise. Dragging a bar of the second row writes it here.",
+    )
     config = DrawConfig(typed.logits, tau, seed, read_edits(len(typed.logits)))
     now = draw(config)
-    draw_scrub(now, typed.names, config, hard=st.session_state.forward == FORWARDS[1])
-    st.text_input(
-        "Edited noise", key="edits", bind="query-params", placeholder="2: 1.35; 3: -0.2",
-        help="A category's place and its noise. Dragging a bar of the second row writes it here.",
-    )  # fmt: skip
+    with picture:
+        draw_scrub(now, typed.names, config, hard=st.session_state.forward == FORWARDS[1])
     question(
         "Drag τ from 10 down to .1. Does another category win on the way?",
         {
-            "Yes, at some τ": "Watch the last row: it never moves. τ divides every perturbed logit alike, so their order stays.",
-            "No, never": "Right. τ divides every perturbed logit alike; only the noise can change who wins.",
+            "Yes, at some τ": "Watch the row argmax: it never moves. τ divides all alike, so their order stays.",
+            "No, never": "Right. τ divides all alike, so their order stays; only the noise can change it.",
         },
         key="sampling_question",
     )
     equation(config, now, typed.names)
     with st.container(horizontal=True):
-        download_csv("one_draw", ["category", "logit", "noise", "perturbed", "relaxed", "one_hot"], table(now, typed.names))
+        download_csv(
+            "one_draw",
+            ["category", "logit", "noise", "perturbed", "relaxed", "one_hot"],
+            table(now, typed.names),
+        )
     show_code(snippet(config))
 
 
@@ -114,12 +127,12 @@ def equation(config: DrawConfig, now: Draw, names: tuple[str, ...]) -> None:
            = \frac{{{tex(y)}\,(1 - {tex(y)})}}{{{tex(config.temperature)}}} = {tex(slope)}
         \end{{aligned}}"""
     )
-    sentence = (
-        f"The winner w is {plain(names[now.winner])}. Straight-through sends the one-hot forward and this same slope back."
+    st.caption(
+        f"The winner w is {plain(names[now.winner])}. Straight-through sends the one-hot forward "
+        "and this same slope back."
     )
-    if slope < 1e-6:
-        sentence += " At this τ the sample is all but one-hot and the slope all but gone: a τ too small stops learning."
-    st.caption(sentence)
+    if slope < 1e-6 and len(names) > 1:
+        st.caption("The sample is all but one-hot and its slope all but gone: a τ too small stops learning.")
 
 
 opening()

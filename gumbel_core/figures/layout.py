@@ -35,16 +35,25 @@ def layout(*, height: int, **more: Any) -> Figure:
 
 def axis(title: str = "", **more: Any) -> Figure:
     """A quiet axis: a title, few ticks, no box."""
-    base: Figure = {"title": {"text": title}, "zeroline": False, "ticks": "", "automargin": True, "fixedrange": False}
+    base: Figure = {
+        "title": {"text": title},
+        "zeroline": False,
+        "ticks": "",
+        "automargin": True,
+        "fixedrange": False,
+    }
     return base | more
 
 
 def category_axis(names: Sequence[str]) -> Figure:
     """One place per category. Bars stand at 0, 1, ... and names are labels, for two may be equal."""
     return axis(
-        tickmode="array", tickvals=list(range(len(names))), ticktext=labels(names), showgrid=False,
+        tickmode="array",
+        tickvals=list(range(len(names))),
+        ticktext=labels(names),
+        showgrid=False,
         range=[-0.6, len(names) - 0.4],
-    )  # fmt: skip
+    )
 
 
 def labels(names: Sequence[str]) -> list[str]:

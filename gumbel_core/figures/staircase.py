@@ -10,15 +10,18 @@ def staircase() -> Figure:
     logit = np.linspace(-4, 4, 81)
     soft = 1 / (1 + np.exp(-logit))
     hard = (logit > 0).astype(float)
+    line = {"type": "scatter", "mode": "lines", "x": logit.tolist()}
+    flat = {"color": CONTRAST, "width": 2.5, "shape": "hv", "dash": "dot"}
     return {
         "data": [
-            {"type": "scatter", "mode": "lines", "x": logit.tolist(), "y": hard.tolist(), "name": "argmax: slope 0",
-             "line": {"color": CONTRAST, "width": 2.5, "shape": "hv", "dash": "dot"}},
-            {"type": "scatter", "mode": "lines", "x": logit.tolist(), "y": soft.tolist(), "name": "softmax: a slope to follow",
-             "line": {"color": ACCENT, "width": 2.5}},
+            line | {"y": hard.tolist(), "name": "argmax: slope 0", "line": flat},
+            line | {"y": soft.tolist(), "name": "softmax: a slope to follow", "line": {"color": ACCENT, "width": 2.5}},
         ],
         "layout": layout(
-            height=190, showlegend=True, margin={"l": 40, "r": 8, "t": 30, "b": 36},
-            xaxis=axis("logit of the first choice", showgrid=False), yaxis=axis(tickvals=[0, 1], range=[-0.08, 1.08]),
+            height=190,
+            showlegend=True,
+            margin={"l": 40, "r": 8, "t": 30, "b": 36},
+            xaxis=axis("logit of the first choice", showgrid=False),
+            yaxis=axis(tickvals=[0, 1], range=[-0.08, 1.08]),
         ),
-    }  # fmt: skip
+    }

@@ -20,9 +20,15 @@ def download_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
     writer.writerow(header)
     writer.writerows([_cell(value) for value in row] for row in rows)
     st.download_button(
-        "CSV", text.getvalue(), f"{name}.csv", "text/csv", on_click="ignore", icon=":material/download:",
-        key=f"csv_{name}", help="The numbers that are drawn.",
-    )  # fmt: skip
+        "CSV",
+        text.getvalue(),
+        f"{name}.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"csv_{name}",
+        help="The numbers that are drawn.",
+    )
 
 
 def _cell(value: object) -> object:

@@ -43,7 +43,7 @@ def logits_input() -> Typed:
             key="preset",
             bind="query-params",
             on_change=_load_preset,
-            width=190,
+            width=170,
         )
         st.segmented_control(
             "What you type",
@@ -61,10 +61,13 @@ def logits_input() -> Typed:
             bind="query-params",
             on_change=_leave_preset,
             help="Commas or spaces between them; -inf masks a category.",
-            width=320,
+            width="stretch",
         )
         with st.popover("Table", icon=":material/table:"):
             _table()
+        st.button(
+            "Reset", icon=":material/restart_alt:", on_click=_reset, help="The defaults, with the same seed."
+        )
     typed = _read()
     preset = PRESETS.get(st.session_state.preset)
     if preset:
@@ -76,9 +79,16 @@ def temperature_input() -> float:
     """The field for tau: the scrub's other face, and the keyboard's and the phone's way in."""
     low, high = TEMPERATURES
     st.number_input(
-        "Temperature τ", low, high, float(FIELDS["tau"].default), step=0.1, format="%.4g",
-        key="tau", bind="query-params", width=150,
-    )  # fmt: skip
+        "Temperature τ",
+        low,
+        high,
+        float(FIELDS["tau"].default),
+        step=0.1,
+        format="%.4g",
+        key="tau",
+        bind="query-params",
+        width=150,
+    )
     return float(st.session_state.tau)
 
 
@@ -96,23 +106,25 @@ def seed_input() -> int:
 def draws_input() -> int:
     """How many draws: 10 to a million, in steps of 1, 2, 5."""
     draws: int = st.select_slider(
-        "Draws", DRAWS, FIELDS["draws"].default, key="draws", bind="query-params",
-    )  # fmt: skip
+        "Draws",
+        DRAWS,
+        FIELDS["draws"].default,
+        key="draws",
+        bind="query-params",
+    )
     return draws
 
 
-def reset_button(*more: str) -> None:
-    """Back to the defaults with the same seed. `more` names the page's own text fields, emptied."""
+def reset_button(*_unused: str) -> None:
+    pass
 
-    def reset() -> None:
-        for name, field in FIELDS.items():
-            if name != "seed" and name in st.session_state:
-                st.session_state[name] = field.default
-        for name in more:
-            st.session_state[name] = ""
-        _load_preset()
 
-    st.button("Reset", icon=":material/restart_alt:", on_click=reset, help="The defaults, with the same seed.")
+def _reset() -> None:
+    """Back to the defaults, with the same seed."""
+    for name, field in FIELDS.items():
+        if name != "seed" and name in st.session_state:
+            st.session_state[name] = field.default
+    _load_preset()
 
 
 def _next_seed() -> None:
@@ -183,16 +195,24 @@ def _table() -> None:
     key = f"table_{st.session_state.setdefault('_table_writes', 0)}"
     st.data_editor(
         pd.DataFrame(rows, columns=["name", "number"], dtype=str),
-        key=key, num_rows="dynamic", hide_index=True, width=280, on_change=_write_table, args=(key, rows),
+        key=key,
+        num_rows="dynamic",
+        hide_index=True,
+        width=280,
+        on_change=_write_table,
+        args=(key, rows),
         column_config={"name": "Name", "number": st.column_config.TextColumn("Number", required=True)},
-    )  # fmt: skip
+    )
     st.text_input("Names", value=_DEFAULT.names, key="names", bind="query-params", on_change=_leave_preset)
 
 
 def _rows() -> list[list[str]]:
-    """A name and a number, as texts, for each entry of the bound text, readable or not."""
-    numbers = split_entries(st.session_state.logits)
-    names = parse_names(st.session_state.get("names", _DEFAULT.names), len(numbers))
+    """A name and a number, as texts, for each entry of the bound text; none if the text is too long."""
+    try:
+        numbers = split_entries(st.session_state.logits)
+        names = parse_names(st.session_state.get("names", _DEFAULT.names), len(numbers))
+    except LogitsError:
+        return []
     return [[name, number] for name, number in zip(names, numbers, strict=True)]
 
 
@@ -203,6 +223,7 @@ def _write_table(key: str, rows: list[list[str]]) -> None:
     rows = [row for index, row in enumerate(rows) if index not in edits["deleted_rows"]]
     rows += [[row.get("name") or "", row.get("number") or "0"] for row in edits["added_rows"]]
     # A comma separates entries in the bound texts.
-    names, numbers = (", ".join(cell.replace(",", " ") for cell in column) for column in zip(*rows, strict=True))
+    columns = zip(*rows, strict=True) if rows else ("", "")
+    names, numbers = (", ".join(cell.replace(",", " ") for cell in column) for column in columns)
     st.session_state.update(logits=numbers, names=names, _table_writes=st.session_state["_table_writes"] + 1)
     _leave_preset()

@@ -16,7 +16,10 @@ _figure = st.components.v2.component(
 
 
 def figure(figure: dict[str, Any], *, key: str, alt: str) -> None:
-    """Draw a figure of `gumbel_core.figures`. `alt` states in words what it shows now; `key` also names its PNG."""
+    """Draw a figure of `gumbel_core.figures`.
+
+    `alt` states in words what it shows now; `key` also names its PNG.
+    """
     base = st.get_option("server.baseUrlPath").strip("/")
     url = f"{'/' + base if base else ''}/vendor/plotly.min.js?v={version('plotly')}"
     _figure(key=key, data={"figure": figure, "alt": alt, "name": key, "plotly": url})

@@ -10,12 +10,15 @@ from typing import Any
 
 import streamlit as st
 
-from gumbel_core.draw import check_seed, check_shown_temperature
-from gumbel_core.logits import KINDS, PRESETS
+from gumbel_core.draw import check_seed, check_shown_temperature, parse_edits
+from gumbel_core.gumbel_law import check_location, check_scale, check_uniform
+from gumbel_core.logits import KINDS, MAX_CATEGORIES, PRESETS
+from gumbel_core.noise_trials import WEIGHT_SUMS
+from gumbel_core.temperature import check_log_odds, parse_corners
 from pages.components.words import plain
 
 CUSTOM = "Your own"
-DRAWS = tuple(step * 10**power for power in range(1, 6) for step in (1, 2, 5)) + (1_000_000,)
+DRAWS = (*(step * 10**power for power in range(1, 6) for step in (1, 2, 5)), 1_000_000)
 FORWARDS = ("soft", "straight-through")
 
 
@@ -48,6 +51,23 @@ def _draws(raw: str) -> int:
     return int(raw)
 
 
+def _component(raw: str) -> int:
+    if raw not in map(str, range(1, MAX_CATEGORIES + 1)):
+        raise ValueError(f"A category's place is a whole number from 1 to {MAX_CATEGORIES}.")
+    return int(raw)
+
+
+def _number(check: Callable[[float], float], name: str) -> Callable[[str], float]:
+    def checked(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            raise ValueError(f"The {name} must be a number.") from None
+        return check(value)
+
+    return checked
+
+
 def _one_of(options: tuple[str, ...]) -> Callable[[str], str]:
     def check(raw: str) -> str:
         if raw not in options:
@@ -65,6 +85,14 @@ FIELDS: Mapping[str, Field] = {
     "seed": Field(11, _seed),
     "draws": Field(10_000, _draws),
     "forward": Field("soft", _one_of(FORWARDS)),
+    "edits": Field("", lambda raw: parse_edits(raw, MAX_CATEGORIES)),
+    "corners": Field("2, 0.5, 1", parse_corners),
+    "log_odds": Field(1.0, _number(check_log_odds, "log-odds")),
+    "component": Field(1, _component),
+    "location": Field(0.0, _number(check_location, "location")),
+    "scale": Field(1.0, _number(check_scale, "scale")),
+    "u": Field(0.8, _number(check_uniform, "uniform number u")),
+    "weight_sum": Field(10, lambda raw: int(_one_of(tuple(map(str, WEIGHT_SUMS)))(raw))),
 }
 
 
@@ -76,9 +104,11 @@ def not_taken(query: Mapping[str, str]) -> list[str]:
             continue
         try:
             field.check(query[name])
-        except ValueError as reason:
-            shown = plain(query[name][:24])
-            sentences.append(f"The link's {name} = {shown} is not taken. {reason} Shown instead: {field.default}.")
+        except ValueError as error:
+            shown, reason = plain(query[name][:24]), plain(str(error))
+            sentences.append(
+                f"The link's {name} = {shown} is not taken. {reason} Shown instead: {field.default}."
+            )
     return sentences
 
 

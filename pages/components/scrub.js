@@ -68,7 +68,7 @@ class Pipeline {
     const count = data.logits.length
     const step = (width - left - 4) / count
     const bar = Math.max(1.5, Math.min(step * 0.62, 64))
-    const header = narrow ? 18 : 0
+    const header = narrow ? 30 : 0
     this.count = count
     this.numbers = step >= 38
     this.x = (k) => left + step * (k + 0.5)
@@ -78,8 +78,8 @@ class Pipeline {
     if (this.low === this.high) this.high = 1
     this.rows = ROWS.map((row, index) => {
       const top = 14 + index * (ROW + GAP + header) + header
-      element(this.svg, "text", { class: "row", x: narrow ? left : 0, y: narrow ? top - 18 : top + 16 }, row.name)
-      element(this.svg, "text", narrow ? { class: "note", x: width - 4, y: top - 18, "text-anchor": "end" }
+      element(this.svg, "text", { class: "row", x: narrow ? left : 0, y: narrow ? top - 21 : top + 16 }, row.name)
+      element(this.svg, "text", narrow ? { class: "note", x: width - 4, y: top - 21, "text-anchor": "end" }
         : { class: "note", x: 0, y: top + 34 }, row.symbol)
       if (!narrow) element(this.svg, "text", { class: "note", x: 0, y: top + 50 }, row.note)
       element(this.svg, "line", { class: "base", x1: left, x2: width, y1: this.zero(index, top), y2: this.zero(index, top) })
@@ -121,12 +121,10 @@ class Pipeline {
       soft: element(this.svg, "rect", { class: this.data.hard ? "soft back" : "soft", x: this.x(k), width: third }),
       hot: element(this.svg, "path", { class: "hot" }),
     }))
-    this.names = this.data.names.map((name, k) => {
-      const label = element(this.svg, "text", { class: "name", x: this.x(k), y: top + LAST + 18, "text-anchor": "middle" })
-      const room = Math.floor((this.numbers ? (this.x(1) - this.x(0) || 200) : 0) / 7.2)
-      label.textContent = name.length <= Math.max(room, 1) ? name : this.numbers ? name.slice(0, room - 1) + "…" : ""
-      element(label, "title", {}, name)
-      return label
+    const room = Math.floor((width - left) / this.count / 7.2)
+    this.names = this.data.names.map((full, k) => {
+      const fit = full.length <= room ? full : room > 3 ? full.slice(0, room - 1) + "…" : ""
+      return { full, fit, label: element(this.svg, "text", { class: "name", x: this.x(k), y: top + LAST + 18, "text-anchor": "middle" }) }
     })
     this.height = top + LAST + 30
     this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`)
@@ -172,25 +170,28 @@ class Pipeline {
         mark.bar.setAttribute("y", y)
         mark.bar.setAttribute("height", height)
         mark.bar.classList.toggle("wins", wins && index > 0)
+        const ghost = mark.ghost && Number.isFinite(this.data.logits[k]) ? this.data.logits[k] * scale : 0
         if (mark.ghost) {
-          const from = Number.isFinite(this.data.logits[k]) ? this.data.logits[k] * scale : 0
-          mark.ghost.setAttribute("y", zero - Math.max(from, 0))
-          mark.ghost.setAttribute("height", Math.abs(from))
+          mark.ghost.setAttribute("y", zero - Math.max(ghost, 0))
+          mark.ghost.setAttribute("height", Math.abs(ghost))
         }
         if (mark.cut) {
           const beyond = value !== -Infinity && Math.abs(value * scale) > Math.abs(reach) + 0.5
           mark.cut.setAttribute("d", beyond ? this.chevron(k, zero - reach, Math.sign(reach)) : "")
         }
         mark.label.textContent = this.numbers || (wins && index > 2) || value === -Infinity ? text(value) : ""
-        mark.label.setAttribute("y", reach < 0 ? y + height + 11 : y - 4)
+        mark.label.setAttribute("y", reach < 0 ? zero - Math.min(reach, ghost) + 11 : zero - Math.max(reach, ghost) - 4)
       })
     })
     this.together.forEach((mark, k) => {
       level(mark.hollow, now.plain[k], this.lastTop)
       level(mark.soft, now.relaxed[k], this.lastTop)
-      mark.hot.setAttribute("d", diamond(this.x(k) + this.bar / 4, this.lastTop + LAST * (1 - now.oneHot[k]), Math.min(5, this.bar / 2)))
-      mark.hot.classList.toggle("wins", k === now.winner)
-      this.names[k].classList.toggle("wins", k === now.winner)
+      const wins = k === now.winner, { label, full, fit } = this.names[k]
+      // Where bars are thin, sixty diamonds at zero say nothing: the winner's stands for all.
+      mark.hot.setAttribute("d", wins || this.numbers ? diamond(this.x(k) + this.bar / 4, this.lastTop + LAST * (1 - now.oneHot[k]), 5) : "")
+      mark.hot.classList.toggle("wins", wins)
+      label.classList.toggle("wins", wins)
+      label.textContent = wins ? full : fit
     })
     return now
   }

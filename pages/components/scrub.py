@@ -43,7 +43,7 @@ def tau_scrub() -> float:
 def draw_scrub(draw: Draw, names: tuple[str, ...], config: DrawConfig, *, hard: bool) -> None:
     """One draw and its stages, at a temperature that is dragged in the browser.
 
-    On release the bound field `tau` takes the value, and a dragged bar is written into the bound text `edits`.
+    On release the bound field `tau` takes the value; a dragged bar is written into the bound text `edits`.
     """
 
     def take_edit() -> None:

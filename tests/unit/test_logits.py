@@ -265,8 +265,14 @@ def test_presets_are_read(preset: Preset) -> None:
 
 def test_presets_say_what_they_are() -> None:
     assert list(PRESETS) == [
-        "Three classes", "Jang's figure 1", "Uniform", "One dominant", "A masked category", "Next token", "A policy's actions",
-    ]  # fmt: skip
+        "Three classes",
+        "Jang's figure 1",
+        "Uniform",
+        "One dominant",
+        "A masked category",
+        "Next token",
+        "A policy's actions",
+    ]
     probabilities = {
         key: parse_logits(preset.text, preset.kind).softmax(-1).tolist() for key, preset in PRESETS.items()
     }

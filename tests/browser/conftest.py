@@ -1,0 +1,136 @@
+"""A real server and a real Chromium.
+
+Skipped where there is no Chromium, unless GUMBEL_REQUIRE_BROWSER is set, as it is in CI.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE = {"width": 390, "height": 844}
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """`streamlit run app.py` on a free port; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_healthy(address, process)
+            yield address
+        finally:
+            process.terminate()
+
+
+def wait_until_healthy(address: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the server stopped while starting"
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise TimeoutError("the server did not answer within a minute")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        try:
+            yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        except Error:
+            if os.environ.get("GUMBEL_REQUIRE_BROWSER"):
+                raise
+            pytest.skip("no Chromium here: `make test` installs one")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with running_server() as address:
+        yield address
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: str) -> Iterator[Open]:
+    """Opens a path in a browser profile of its own and waits for its pictures.
+
+    At the end, no page may have thrown, shown an exception, or asked a foreign host for anything.
+    """
+    contexts = []
+    wrong: list[str] = []
+
+    def open_path(path: str, **options: object) -> Page:
+        context = browser.new_context(
+            viewport=options.pop("viewport", {"width": 1280, "height": 900}), **options
+        )  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(f"pageerror: {error}"))
+        page.on("request", lambda request: wrong.append(request.url) if is_foreign(request.url) else None)
+        page.goto(server + path)
+        settle(page)
+        return page
+
+    yield open_path
+    for context in contexts:
+        for page in context.pages:
+            assert page.get_by_test_id("stException").count() == 0
+        context.close()
+    assert wrong == []
+
+
+def is_foreign(url: str) -> bool:
+    return url.startswith(("http:", "https:", "ws:")) and "//127.0.0.1:" not in url
+
+
+# Streamlit puts a component's empty element into the page before the component first draws.
+EVERYTHING_DRAWN = """
+[...document.querySelectorAll('[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]')]
+  .every((shell) => (shell.shadowRoot ?? shell).querySelector('[data-drawn], [data-frames]'))
+"""
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run, every figure is drawn and nothing is under way any more."""
+    page.wait_for_selector("h1")
+    page.wait_for_timeout(150)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    wait_until(page, EVERYTHING_DRAWN)
+    page.wait_for_timeout(150)
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Playwright's own `wait_for_function` evaluates a string, which the page's policy forbids."""
+    for _ in range(300):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError(condition)

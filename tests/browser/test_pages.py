@@ -1,0 +1,162 @@
+"""Every page in a real browser: first requests, links, bad input, phones, hostile text."""
+
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import PHONE, Open, running_server, settle, wait_until
+
+PAGES = ["/", "/many_draws", "/temperature", "/noise"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_can_be_a_fresh_servers_first_request(browser: Browser, path: str) -> None:
+    with running_server() as address:
+        page = browser.new_page()
+        page.goto(address + path)
+        settle(page)
+        assert page.get_by_test_id("stSidebarNavLink").count() == len(PAGES)
+        assert page.get_by_test_id("stException").count() == 0
+        page.close()
+
+
+# What reaches beyond the right edge. Equations and code scroll by themselves; Plotly clips its own layers.
+TOO_WIDE = """
+[...document.querySelectorAll('[data-testid=stMain] *')]
+  .filter((node) => node.checkVisibility())
+  .filter((node) => !node.closest('.katex, .js-plotly-plot, [data-testid=stCode]'))
+  .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
+  .map((node) => node.outerHTML.slice(0, 90))
+"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_the_whole_width(open_page: Open, path: str, scheme: str) -> None:
+    page = open_page(path, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme)
+    assert page.evaluate(TOO_WIDE) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_picture_says_in_words_what_it_shows(open_page: Open, path: str) -> None:
+    page = open_page(path)
+    for picture in page.get_by_role("img").all():
+        if picture.is_visible() and picture.get_attribute("data-testid") in ("figure", "pipeline"):
+            assert len(picture.get_attribute("aria-label") or "") > 30
+
+
+def test_a_link_reproduces_the_page_in_another_browser(open_page: Open) -> None:
+    mine = open_page("/?logits=1,2,3&seed=3")
+    for label, value in {"Temperature τ": "0.3", "Seed": "8", "Edited noise": "2: -1"}.items():
+        field = mine.get_by_role("spinbutton" if label != "Edited noise" else "textbox", name=label)
+        field.fill(value)
+        field.press("Enter")
+        settle(mine)
+    mine.get_by_text("straight-through", exact=True).click()
+    settle(mine)
+    yours = open_page(mine.url.removeprefix(mine.url.split("/?")[0]))
+    for attribute in ("data-relaxed", "data-winner"):
+        assert yours.get_by_test_id("scrub").get_attribute(attribute) == mine.get_by_test_id(
+            "scrub"
+        ).get_attribute(attribute)
+    assert yours.get_by_test_id("pipeline").inner_html() == mine.get_by_test_id("pipeline").inner_html()
+
+
+def test_what_is_typed_is_what_the_next_pages_show(open_page: Open) -> None:
+    page = open_page("/")
+    numbers = page.get_by_role("textbox", name="Numbers")
+    numbers.fill("3 2 1 0")
+    numbers.press("Enter")
+    settle(page)
+    for name in ("Many draws", "Temperature", "Noise", "Sampling"):
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+        wait_until(page, f"document.title.includes('{name}')")
+        settle(page)
+        assert page.get_by_role("textbox", name="Numbers").input_value() == "3 2 1 0"
+        assert "logits=3+2+1+0" in page.url
+    page.go_back()
+    settle(page)
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_an_example_is_a_link_of_one_word(open_page: Open) -> None:
+    page = open_page("/many_draws?preset=Next+token")
+    assert page.get_by_role("textbox", name="Numbers").input_value().startswith("4.1, 3.6")
+    assert page.get_by_text("mat", exact=True).first.is_visible()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("tau=0", "tau"),
+        ("tau=-1", "tau"),
+        ("tau=nan", "tau"),
+        ("tau=1e9", "tau"),
+        ("draws=0", "draws"),
+        ("draws=1e12", "draws"),
+        ("preset=nothing", "preset"),
+        ("seed=one", "seed"),
+    ],
+)
+def test_a_link_that_does_not_fit_is_told_once(open_page: Open, query: str, words: str) -> None:
+    page = open_page(f"/many_draws?{query}")
+    said = page.get_by_test_id("stAlert")
+    assert said.count() == 1
+    assert f"The link's {words}" in said.inner_text()
+    page.get_by_role("button", name="New noise").first.click()
+    page.get_by_role("button", name="Reset").click()
+    settle(page)
+    assert said.count() == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a, b", "1,,2", "nan", "inf", "1e999", "-inf, -inf", ",".join("1" * 65)]
+)
+def test_a_text_that_cannot_be_read_keeps_the_last_picture(open_page: Open, text: str) -> None:
+    page = open_page("/?logits=1,2")
+    picture = page.get_by_test_id("pipeline").inner_html()
+    numbers = page.get_by_role("textbox", name="Numbers")
+    numbers.fill(text)
+    numbers.press("Enter")
+    settle(page)
+    assert page.get_by_test_id("stAlert").count() == 1
+    assert page.get_by_test_id("pipeline").inner_html() == picture
+
+
+HOSTILE = "<img src=x onerror=window.hit=1>,<b>bold</b>,[x](javascript:window.hit=1)"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_a_visitor_types_is_never_markup(open_page: Open, path: str) -> None:
+    page = open_page(f"{path}?logits=1,2,3&names={quote(HOSTILE)}")
+    assert page.evaluate("window.hit") is None
+    assert (
+        page.locator("[data-testid=stMain] img[src='x'], [data-testid=stMain] a[href^='javascript']").count()
+        == 0
+    )
+    assert page.locator("[data-testid=stMain] b", has_text="bold").count() == 0
+
+
+def test_moves_redraw_in_place_and_keep_the_zoom(open_page: Open) -> None:
+    page = open_page("/many_draws")
+    figure = page.get_by_test_id("figure").first
+    zoom(page)
+    figure.evaluate("host => { host.mine = true }")
+    drawn = int(figure.get_attribute("data-drawn") or 0)
+    draws = page.get_by_role("slider", name="Draws")
+    for key in ["ArrowLeft", "ArrowRight"] * 10:
+        draws.press(key)
+        settle(page)
+    assert int(figure.get_attribute("data-drawn") or 0) >= drawn + 20
+    assert figure.get_attribute("data-mounts") == "1"
+    assert figure.evaluate("host => host.mine") is True
+    assert figure.evaluate("host => host.layout.yaxis.range[1]") == pytest.approx(0.123)
+
+
+def zoom(page: Page) -> None:
+    """As the mouse would: Plotly keeps a zoom that a person made."""
+    page.get_by_test_id("figure").first.evaluate(
+        "host => window.Plotly.relayout(host, {'yaxis.range[0]': 0, 'yaxis.range[1]': 0.123})"
+    )
+    page.wait_for_timeout(200)

@@ -1,0 +1,45 @@
+"""What the tests stand in: one torch thread, a page opened by its link, a snippet run by itself."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+# Several test processes share a machine, and small tensors gain nothing from a second thread.
+torch.set_num_threads(1)
+
+PAGES = Path(__file__).parent.parent / "pages"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A lesson's core and its page are tested in files of one name, in unit/ and in app/.
+    config.option.importmode = "importlib"
+
+
+@pytest.fixture
+def open_page() -> Callable[..., AppTest]:
+    """`open_page("sampling", tau="2.5")`: the page of that name, run once behind that query."""
+
+    def open_page(name: str, **query: str) -> AppTest:
+        at = AppTest.from_file(PAGES / f"{name}.py", default_timeout=30)
+        at.query_params.update(query)
+        return at.run()
+
+    return open_page
+
+
+@pytest.fixture
+def printed() -> Callable[[str], str]:
+    """What a piece of code prints when it is run by itself."""
+
+    def printed(code: str) -> str:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(compile(code, "snippet", "exec"), {"__name__": "__main__"})
+        return output.getvalue()
+
+    return printed
