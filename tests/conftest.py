@@ -15,11 +15,6 @@ torch.set_num_threads(1)
 PAGES = Path(__file__).parent.parent / "pages"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # A lesson's core and its page are tested in files of one name, in unit/ and in app/.
-    config.option.importmode = "importlib"
-
-
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     """`open_page("sampling", tau="2.5")`: the page of that name, run once behind that query."""

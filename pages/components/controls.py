@@ -13,6 +13,7 @@ from gumbel_core.logits import (
     KINDS,
     PRESETS,
     LogitsError,
+    Preset,
     looks_like_probabilities,
     parse_logits,
     parse_names,
@@ -36,6 +37,7 @@ def logits_input() -> Typed:
     """The distribution that the visitor types. A text that cannot be read is told at the field, and the last
     good one stays."""
     _open_preset_of_link()
+    _leave_edited_preset()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Example",
@@ -52,14 +54,12 @@ def logits_input() -> Typed:
             required=True,
             key="kind",
             bind="query-params",
-            on_change=_leave_preset,
         )
         st.text_input(
             "Numbers",
             value=_DEFAULT.text,
             key="logits",
             bind="query-params",
-            on_change=_leave_preset,
             help="Commas or spaces between them; -inf masks a category.",
             width="stretch",
         )
@@ -70,7 +70,7 @@ def logits_input() -> Typed:
         )
     typed = _read()
     preset = PRESETS.get(st.session_state.preset)
-    if preset:
+    if preset and _is_shown(preset):
         st.caption(preset.sentence)
     return typed
 
@@ -132,29 +132,32 @@ def _next_seed() -> None:
 
 
 def _open_preset_of_link() -> None:
-    """A link that names an example and no numbers opens that example; one with numbers shows its numbers."""
-    if "logits" in st.session_state:
-        return
-    query = st.query_params
-    preset = query.get("preset", "")
-    if preset in PRESETS and "logits" not in query:
-        _write(PRESETS[preset].text, PRESETS[preset].kind, PRESETS[preset].names)
-    elif query.get("logits", _DEFAULT.text) != PRESETS.get(preset, _DEFAULT).text:
-        st.session_state.preset = CUSTOM
+    """A link that names an example and no numbers opens that example."""
+    if "logits" not in st.session_state and "logits" not in st.query_params:
+        preset = PRESETS.get(st.query_params.get("preset", ""))
+        if preset:
+            _write(preset)
 
 
 def _load_preset() -> None:
     preset = PRESETS.get(st.session_state.preset)
     if preset:
-        _write(preset.text, preset.kind, preset.names)
+        _write(preset)
 
 
-def _write(text: str, kind: str, names: str) -> None:
-    st.session_state.update(logits=text, kind=kind, names=names)
+def _write(preset: Preset) -> None:
+    st.session_state.update(logits=preset.text, kind=preset.kind, names=preset.names)
 
 
-def _leave_preset() -> None:
-    st.session_state.preset = CUSTOM
+def _leave_edited_preset() -> None:
+    """Numbers that are no longer the example's are the visitor's own."""
+    if "preset" in st.session_state and not _is_shown(PRESETS.get(st.session_state.preset)):
+        st.session_state.preset = CUSTOM
+
+
+def _is_shown(preset: Preset | None) -> bool:
+    state = st.session_state
+    return preset is not None and (state.logits, state.kind) == (preset.text, preset.kind)
 
 
 def _read() -> Typed:
@@ -185,7 +188,6 @@ def _typed(text: str, kind: str, names: str) -> Typed:
 
 def _read_as(kind: str) -> None:
     st.session_state.kind = kind
-    _leave_preset()
 
 
 def _table() -> None:
@@ -203,7 +205,7 @@ def _table() -> None:
         args=(key, rows),
         column_config={"name": "Name", "number": st.column_config.TextColumn("Number", required=True)},
     )
-    st.text_input("Names", value=_DEFAULT.names, key="names", bind="query-params", on_change=_leave_preset)
+    st.text_input("Names", value=_DEFAULT.names, key="names", bind="query-params")
 
 
 def _rows() -> list[list[str]]:
@@ -226,4 +228,3 @@ def _write_table(key: str, rows: list[list[str]]) -> None:
     columns = zip(*rows, strict=True) if rows else ("", "")
     names, numbers = (", ".join(cell.replace(",", " ") for cell in column) for column in columns)
     st.session_state.update(logits=numbers, names=names, _table_writes=st.session_state["_table_writes"] + 1)
-    _leave_preset()

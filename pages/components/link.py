@@ -10,11 +10,11 @@ from typing import Any
 
 import streamlit as st
 
-from gumbel_core.draw import check_seed, check_shown_temperature, parse_edits
+from gumbel_core.draw import check_seed, check_shown_temperature
 from gumbel_core.gumbel_law import check_location, check_scale, check_uniform
 from gumbel_core.logits import KINDS, MAX_CATEGORIES, PRESETS
 from gumbel_core.noise_trials import WEIGHT_SUMS
-from gumbel_core.temperature import check_log_odds, parse_corners
+from gumbel_core.temperature import check_log_odds
 from pages.components.words import plain
 
 CUSTOM = "Your own"
@@ -40,8 +40,11 @@ def _temperature(raw: str) -> float:
 
 def _seed(raw: str) -> int:
     try:
-        return check_seed(int(raw))
-    except ValueError:
+        seed = float(raw)
+        if not seed.is_integer():
+            raise ValueError
+        return check_seed(int(seed))
+    except (ValueError, OverflowError):
         raise ValueError("A seed is a whole number from 0 to 2,147,483,647.") from None
 
 
@@ -85,8 +88,9 @@ FIELDS: Mapping[str, Field] = {
     "seed": Field(11, _seed),
     "draws": Field(10_000, _draws),
     "forward": Field("soft", _one_of(FORWARDS)),
-    "edits": Field("", lambda raw: parse_edits(raw, MAX_CATEGORIES)),
-    "corners": Field("2, 0.5, 1", parse_corners),
+    # A text that cannot be read is told at its field.
+    "edits": Field("", str),
+    "corners": Field("2, 0.5, 1", str),
     "log_odds": Field(1.0, _number(check_log_odds, "log-odds")),
     "component": Field(1, _component),
     "location": Field(0.0, _number(check_location, "location")),

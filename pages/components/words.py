@@ -9,9 +9,14 @@ import streamlit as st
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|$:<>~&])")
 
 
+# Streamlit turns these into links, icons and arrows after Markdown is read, escaped or not: a word joiner,
+# which has no width, parts them.
+_LIVE = re.compile(r"(?i)(?<=:)(?=/|material|streamlit)|(?<=www)(?=\.)|(?<=@)|(?<=[-<>=])(?=[-<>=])")
+
+
 def plain(text: str) -> str:
     """The text with Markdown's characters escaped: what a visitor typed is shown, never interpreted."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return _MARKUP.sub(r"\\\1", _LIVE.sub("\u2060", " ".join(text.split())))
 
 
 def tex(value: float) -> str:

@@ -247,10 +247,10 @@ def test_probabilities_that_do_not_sum_to_1_can_be_read_as_weights(open_page: Op
     assert (at.session_state["kind"], at.session_state["preset"]) == ("weights", CUSTOM)
 
 
-def test_an_example_read_as_another_kind_is_your_own(open_page: Open, printed: Printed) -> None:
+def test_numbers_that_are_an_examples_again_go_by_its_name(open_page: Open, printed: Printed) -> None:
     at = press(open_page("sampling", kind="weights"), "Read them as logits")
     assert_picture(at, default_config(DEFAULT.text), printed)
-    assert at.session_state["preset"] == CUSTOM
+    assert PRESETS[at.session_state["preset"]] == DEFAULT
 
 
 def test_probabilities_typed_as_logits_can_be_read_as_probabilities(
@@ -332,4 +332,3 @@ if "table" not in st.session_state:
     at = AppTest.from_string(script, default_timeout=30).run()
     assert not at.exception
     assert (at.session_state["logits"], at.session_state["names"]) == (logits, names)
-    assert at.session_state["preset"] == CUSTOM
