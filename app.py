@@ -6,6 +6,7 @@ installed `plotly` package) and the security headers.
 """
 
 import base64
+import gc
 import gzip
 import hashlib
 import importlib
@@ -92,6 +93,8 @@ async def warm_up(_app: st.App) -> AsyncIterator[None]:
     plotly_js()
     for module in ("gumbel_core", "scipy.stats", "pages.components"):
         importlib.import_module(module)
+    # What stands now stays: the garbage collector need not walk through all of torch again and again.
+    gc.freeze()
     yield
 
 

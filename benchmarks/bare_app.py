@@ -1,8 +1,9 @@
 """The smallest Streamlit app with a control and a picture: what the real one is measured against.
 
-    streamlit run benchmarks/bare_app.py
+streamlit run benchmarks/bare_app.py
 """
-import plotly.graph_objects as go  # type: ignore[import-untyped]
+
+import plotly.graph_objects as go
 import streamlit as st
 
 height = st.slider("height", 1, 100, 50)

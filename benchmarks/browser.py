@@ -4,6 +4,7 @@
 
 Times of the two apps are taken in turn and compared by their medians.
 """
+
 from __future__ import annotations
 
 import argparse

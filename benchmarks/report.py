@@ -1,4 +1,5 @@
 """How every benchmark reports: a line per figure, `name: measured (target)`, and an exit status."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """Streamlit servers as child processes, each on a free port, gone when the benchmark ends."""
+
 from __future__ import annotations
 
 import contextlib
@@ -14,13 +15,8 @@ from collections.abc import Iterator
 from typing import IO
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The settings of .streamlit/config.toml, repeated so that both apps run under them whatever that file says.
-FLAGS = {
-    "server.headless": "true",
-    "server.address": "127.0.0.1",
-    "server.fileWatcherType": "none",
-    "browser.gatherUsageStats": "false",
-}
+# Both run from the root and so under the same .streamlit/config.toml: the ratios compare apps, not settings.
+FLAGS = {"server.headless": "true", "server.address": "127.0.0.1"}
 START_LIMIT = 120.0  # seconds; the real app imports torch before it answers
 
 

@@ -5,6 +5,7 @@ once a second. A move's time runs from its message to the `script_finished` that
 for the answer before the next move, as a person does: an overloaded server is asked less often, and still
 timed in full.
 """
+
 from __future__ import annotations
 
 import asyncio

@@ -3,6 +3,7 @@
 A picture counts as drawn when nothing in it has changed for `QUIET` milliseconds, and its time is that of the
 last change. `pictures.js` keeps that time inside the page.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -101,7 +102,7 @@ def drag(page: Page, thumb: Locator, counter: Locator, seconds: float) -> float:
     first, began = counter.evaluate(count)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        # Chromium hands over one mouse position per frame and answers then: no pause of ours, or frames are lost.
+        # Chromium takes one mouse position a frame, and answers then: any pause of ours would lose frames.
         for fraction in (0.9, 0.1):
             page.mouse.move(left + fraction * width, height, steps=40)
     last, ended = counter.evaluate(count)

@@ -119,9 +119,9 @@ def sparsity(config: SparsityConfig) -> Sparsity:
     return Sparsity(np.asarray(config.temperatures), mean.numpy(), error.numpy(), floor)
 
 
-def uniform_sparsity(temperatures: tuple[float, ...] = SparsityConfig((0.0,)).temperatures) -> dict[int, Sparsity]:
+def uniform_sparsity() -> dict[int, Sparsity]:
     """The same curve for uniform logits, by the number of categories."""
-    return {k: sparsity(SparsityConfig((0.0,) * k, temperatures)) for k in UNIFORM}
+    return {k: sparsity(SparsityConfig((0.0,) * k)) for k in UNIFORM}
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,7 @@ class Simplex:
 
     masses (3,): the share of one-hot samples at each corner, the weights normalised
     perturbed (N, 3): logits + noise; samples (N, 3): softmax of it over tau
-    points (G, G, 3): rows run from the third corner's opposite edge to it
-    log_ratio (G, G): log10 of the density over that of the uniform law on the simplex
+    log_ratio (G, G): on `simplex_grid`, log10 of the density over that of the uniform law
     at_centre: the density at (1/3, 1/3, 1/3), over the first two coordinates
     log_convex: tau <= 1/2
     """
@@ -154,7 +153,6 @@ class Simplex:
     masses: Array
     perturbed: Array
     samples: Array
-    points: Array
     log_ratio: Array
     at_centre: float
     log_convex: bool
@@ -165,15 +163,14 @@ def simplex(config: SimplexConfig) -> Simplex:
     logits = torch.tensor(config.weights, dtype=torch.float64).log()
     generator = torch.Generator().manual_seed(config.seed)
     noise = gumbel_noise((config.draws, CORNERS), generator=generator, dtype=torch.float64)
-    points = simplex_grid()
+    points = torch.from_numpy(simplex_grid())
     uniform = math.lgamma(CORNERS)  # log (n-1)!, the uniform density
-    log_ratio = (log_density(torch.from_numpy(points), logits, config.temperature) - uniform) / math.log(10)
+    log_ratio = (log_density(points, logits, config.temperature) - uniform) / math.log(10)
     centre = torch.full((CORNERS,), 1 / CORNERS, dtype=torch.float64)
     return Simplex(
         masses=logits.softmax(-1).numpy(),
         perturbed=(logits + noise).numpy(),
         samples=gumbel_softmax(logits, config.temperature, noise=noise).numpy(),
-        points=points,
         log_ratio=log_ratio.numpy(),
         at_centre=log_density(centre, logits, config.temperature).exp().item(),
         log_convex=is_log_convex(CORNERS, config.temperature),
@@ -181,7 +178,10 @@ def simplex(config: SimplexConfig) -> Simplex:
 
 
 def simplex_grid() -> Array:
-    """Points (G, G, 3) inside the simplex: a square of two shares, folded into a triangle."""
+    """Points (G, G, 3) inside the simplex: a square folded into a triangle.
+
+    Rows go from the edge opposite the third corner up to it, columns from the first corner to the second.
+    """
     share = np.linspace(EDGE, 1 - EDGE, GRID)
     third, second = np.meshgrid(share, share, indexing="ij")
     return np.stack([(1 - third) * (1 - second), (1 - third) * second, third], axis=-1)
@@ -192,7 +192,7 @@ def check_corners(weights: tuple[float, ...]) -> tuple[float, ...]:
     if len(weights) != CORNERS:
         raise ValueError(f"The simplex has three corners: type three weights, not {len(weights)}.")
     if not all(0 < weight < math.inf for weight in weights):
-        raise ValueError("Each corner needs a weight above 0: a masked one leaves no density on the triangle.")
+        raise ValueError("Each corner needs a weight above 0: without it the triangle has no density.")
     return weights
 
 
@@ -229,7 +229,7 @@ class BinaryConfig:
 def check_log_odds(log_odds: float) -> float:
     """The log-odds, or a ValueError: the picture reaches from -4 to 4."""
     if not LOG_ODDS[0] <= log_odds <= LOG_ODDS[1]:
-        raise ValueError(f"The log-odds lie between {LOG_ODDS[0]:g} and {LOG_ODDS[1]:g}, not at {log_odds:g}.")
+        raise ValueError(f"The log-odds lie from {LOG_ODDS[0]:g} to {LOG_ODDS[1]:g}, not at {log_odds:g}.")
     return log_odds
 
 

@@ -30,9 +30,9 @@ from gumbel_core.noise_trials import (
     weights_of,
 )
 from pages.components.code import download_csv, show_code
-from pages.components.controls import Typed, logits_input, reset_button, seed_input
+from pages.components.controls import Typed, logits_input, seed_input
 from pages.components.figure import figure
-from pages.components.link import CUSTOM, FIELDS
+from pages.components.link import FIELDS
 from pages.components.words import plain, question, tex, tex_vector
 
 LAW_CODE = """\
@@ -139,11 +139,9 @@ def law(seed: int) -> None:
             "The first logarithm makes an exponential time, the second turns its scale into a shift. Going across to "
             "the cdf and down is the same step, read off the curve."
         )
-    st.latex(
-        rf"\begin{{aligned}} \text{{mean}}\quad \mu + 0.57722\,\beta &= {tex(drawn.mean)}"
-        rf"&\quad \text{{samples: }}& {tex(drawn.sample_mean)} \\"
-        rf"\text{{variance}}\quad \pi^2 \beta^2 / 6 &= {tex(drawn.variance)}"
-        rf"&\quad \text{{samples: }}& {tex(drawn.sample_variance)} \end{{aligned}}"
+    st.markdown(
+        f"Mean $\\mu + 0.57722\\,\\beta = {tex(drawn.mean)}$, of the {SAMPLES:,} samples ${tex(drawn.sample_mean)}$.  \n"
+        f"Variance $\\pi^2 \\beta^2 / 6 = {tex(drawn.variance)}$, of the samples ${tex(drawn.sample_variance)}$."
     )
     code = LAW_CODE.format(u=u, location=location, scale=scale, samples=SAMPLES, seed=seed)
     rows = zip(drawn.centres.tolist(), drawn.heights.tolist(), strict=True)
@@ -221,8 +219,8 @@ def signs(typed: Typed, config: TrialsConfig) -> None:
             )  # fmt: skip
             st.markdown(verdict(trial.distance, trial.chance, trial.bias))
     st.latex(
-        rf"\begin{{aligned}} P(\mathrm{{argmax}}\,(\ell + g) = k) &= {tex_vector(trials['+'].law.tolist())} \\"
-        rf"P(\mathrm{{argmax}}\,(\ell - g) = k) &= {tex_vector(trials['-'].law.tolist())} \end{{aligned}}"
+        rf"\begin{{aligned}} \ell + g &\to {tex_vector(trials['+'].law.tolist())} = \mathrm{{softmax}}(\ell) \\"
+        rf"\ell - g &\to {tex_vector(trials['-'].law.tolist())} \end{{aligned}}"
     )
     st.caption(
         "Diamonds: the exact law of the wrong sign, an integral. A popular tutorial prints the density $e^x e^{-e^x}$: "
@@ -242,7 +240,7 @@ def signs(typed: Typed, config: TrialsConfig) -> None:
 def logarithm(typed: Typed, config: TrialsConfig) -> None:
     """Weights fed as if they were logits."""
     st.markdown("#### 4. The forgotten logarithm")
-    picture, beside = st.columns([5, 3], gap="large", vertical_alignment="center")
+    picture, beside = st.columns([5, 4], gap="large", vertical_alignment="center")
     with beside:
         weight_sum = int(
             st.select_slider(
@@ -268,9 +266,9 @@ def logarithm(typed: Typed, config: TrialsConfig) -> None:
     with beside:
         st.latex(
             rf"\begin{{aligned}} w &= {tex_vector(weights, most=3)} \\"
-            rf"\mathrm{{softmax}}(\log w) &= {tex_vector(trials['log w'].law.tolist(), most=3)} \\"
-            rf"\mathrm{{softmax}}(w) &= {tex_vector(trials['w'].law.tolist(), most=3)} \\"
-            rf"\mathrm{{softmax}}(p) &= {tex_vector(trials['p'].law.tolist(), most=3)} \end{{aligned}}"
+            rf"\log w &\to {tex_vector(trials['log w'].law.tolist(), most=3)} \\"
+            rf"w &\to {tex_vector(trials['w'].law.tolist(), most=3)} \\"
+            rf"p &\to {tex_vector(trials['p'].law.tolist(), most=3)} \end{{aligned}}"
         )
         st.caption(
             "Gumbel-Max wants log w. Then the unit of the weights is a shift, and shifts change nothing. Without the "
@@ -347,7 +345,7 @@ def another_seed() -> None:
 
 
 def take_seven_two_one() -> None:
-    st.session_state.update(logits="7, 2, 1", kind="weights", names="", preset=CUSTOM, weight_sum=10)
+    st.session_state.update(logits="7, 2, 1", kind="weights", names="", weight_sum=10)
 
 
 def noise_code(config: TrialsConfig, imports: str) -> str:
@@ -370,9 +368,7 @@ def _minus(value: float) -> str:
 
 opening()
 typed = logits_input()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    seed = seed_input()
-    reset_button()
+seed = seed_input()
 config = TrialsConfig(typed.logits, seed)
 law(seed)
 race(typed, config)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gumbel_core.figures.simplex import SAMPLES, simplex_figure
 from gumbel_core.figures.temperature import binary_figure, sparsity_figure, strip_figure
@@ -9,6 +10,7 @@ from gumbel_core.logits import format_numbers
 from gumbel_core.temperature import (
     LOG_ODDS,
     STRIP,
+    Array,
     Binary,
     BinaryConfig,
     Simplex,
@@ -34,30 +36,45 @@ from pages.components.scrub import tau_scrub
 from pages.components.sticky import sticky
 from pages.components.words import plain, question, tex
 
-SNIPPET = '''\
+STRIP_CODE = '''\
 import torch
 from gumbel_core import gumbel_noise, gumbel_softmax
-from gumbel_core.concrete import binary_density, expected_max, is_log_convex, log_density
+from gumbel_core.concrete import expected_max
 
 tau = {tau}
 logits = torch.tensor([{logits}], dtype=torch.float64)
-seeded = lambda: torch.Generator().manual_seed({seed})
 
-# The strip's last column: one sample, and the mean of many.
+def seeded():
+    return torch.Generator().manual_seed({seed})
+
 one = gumbel_noise(logits.shape, generator=seeded(), dtype=torch.float64)
 many = gumbel_noise(({draws}, len(logits)), generator=seeded(), dtype=torch.float64)
+largest, error = expected_max(logits, [tau], draws={sparsity_draws}, generator=seeded())
+
 print("sample:  ", [round(y, 4) for y in gumbel_softmax(logits, tau, noise=one).tolist()])
 print("mean:    ", [round(y, 4) for y in gumbel_softmax(logits, tau, noise=many).mean(0).tolist()])
+print("E[max y]:", round(largest.item(), 3), "+-", round(error.item(), 3))
+'''
 
-# Sparsity.
-mean, error = expected_max(logits, [tau], draws={sparsity_draws}, generator=seeded())
-print("E[max y]:", round(mean.item(), 4), "+-", round(error.item(), 4))
+SIMPLEX_CODE = '''\
+import torch
+from gumbel_core.concrete import is_log_convex, log_density
 
-# The density at the centre of the simplex, and the binary density at one half.
-weights = torch.tensor([{weights}], dtype=torch.float64)
-print("density: ", f"{{log_density(torch.ones(3) / 3, weights.log(), tau).exp().item():.4g}}")
-print("convex:  ", is_log_convex(3, tau))
-print("binary:  ", f"{{binary_density(torch.tensor(0.5), {log_odds}, tau).item():.4g}}")
+tau, weights = {tau}, torch.tensor([{weights}], dtype=torch.float64)
+centre = torch.ones(3, dtype=torch.float64) / 3
+
+print("density at the centre:", float(f"{{log_density(centre, weights.log(), tau).exp().item():.3g}}"))
+print("log-convex:", is_log_convex(3, tau))
+'''
+
+BINARY_CODE = '''\
+import torch
+from gumbel_core.concrete import binary_density
+
+tau, log_odds = {tau}, {log_odds}
+
+print("density at one half:", float(f"{{binary_density(torch.tensor(0.5), log_odds, tau).item():.3g}}"))
+print("P(y > 1/2):", round(torch.sigmoid(torch.tensor(log_odds)).item(), 3))
 '''
 
 
@@ -72,7 +89,7 @@ def sparsity_of(config: SparsityConfig) -> Sparsity:
 
 
 @st.cache_data(show_spinner=False)
-def uniform_lines() -> dict[int, np.ndarray]:
+def uniform_lines() -> dict[int, Array]:
     return {categories: line.mean for categories, line in uniform_sparsity().items()}
 
 
@@ -85,8 +102,6 @@ def lesson(typed: Typed) -> None:
     sparse(typed, tau, seed)
     triangle(typed, tau, seed)
     binary_case(tau)
-    st.markdown("#### The same in code")
-    show_code(snippet(typed, tau, seed))
 
 
 def one_noise(typed: Typed, tau: float, seed: int) -> None:
@@ -97,14 +112,15 @@ def one_noise(typed: Typed, tau: float, seed: int) -> None:
     figure(
         strip_figure(fixed.probabilities, fixed.one_hot, means, samples, (*STRIP, tau), typed.names),
         key="strip",
-        alt=f"Bars over {len(typed.names)} categories in two rows, expectation and one sample, for the one-hot draw and "
-        f"tau 0.1, 0.5, 1, 10 and {tau:g}. At tau {tau:g} the mean is {listed(typed.names, now.means[0])}, "
-        f"and the sample {listed(typed.names, now.samples[0])}.",
+        alt=f"Bars over {len(typed.names)} categories in two rows, expectation and one sample, for the "
+        f"one-hot draw and tau 0.1, 0.5, 1, 10 and {tau:g}. At tau {tau:g} the mean is "
+        f"{listed(typed.names, now.means[0])}, and the sample {listed(typed.names, now.samples[0])}.",
     )
     error = max(fixed.standard_errors.max(), now.standard_errors.max())
-    words = (
-        f"Above, the mean of {StripConfig.draws:,} samples (standard error at most {error:.2g}), which leaves the categorical "
-        "law, drawn hollow, as τ grows. Below, one sample: the same noise in every column, so the tallest bar stays the tallest."
+    caption = (
+        f"Above, the mean of {StripConfig.draws:,} samples (standard error at most {error:.2g}), which "
+        "leaves the categorical law, drawn hollow, as τ grows. Below, one sample: the same noise in every "
+        "column, so the tallest bar stays the tallest."
     )
     rows = [
         (label, name, mean, sample)
@@ -113,7 +129,8 @@ def one_noise(typed: Typed, tau: float, seed: int) -> None:
         )
         for name, mean, sample in zip(typed.names, mean_row.tolist(), sample_row.tolist(), strict=True)
     ]
-    download_csv("strip", ["tau", "category", "mean", "sample"], rows)
+    with below(caption):
+        download_csv("strip", ["tau", "category", "mean", "sample"], rows)
 
 
 def sparse(typed: Typed, tau: float, seed: int) -> None:
@@ -127,15 +144,19 @@ def sparse(typed: Typed, tau: float, seed: int) -> None:
             floor=curve.floor, uniform=uniform_lines(), now=(tau, mean),
         ),
         key="sparsity",
-        alt=f"The mean of the largest component falls from {curve.mean[0]:.3f} at tau 0.01 to {curve.mean[-1]:.3f} at tau 100, "
-        f"towards 1/K = {curve.floor:.3g}. At tau {tau:g} it is {mean:.3f}.",
+        alt=f"The mean of the largest component falls from {curve.mean[0]:.3f} at tau 0.01 to "
+        f"{curve.mean[-1]:.3f} at tau 100, towards 1/K = {curve.floor:.3g}. At tau {tau:g} it is {mean:.3f}.",
     )  # fmt: skip
-    st.latex(rf"\mathbb{{E}}[\max_k y_k] = {mean:.3f} \pm {error:.3f} \quad\text{{at}}\quad \tau = {tex(tau)}")
-    st.caption(
-        f"The blue curve is what you typed, from {SparsityConfig.draws:,} draws, within a ribbon of two standard errors. "
-        "The grey ones are 2, 4, 8 and 16 equal categories: the more of them, the smaller the τ that makes a sample one-hot."
+    st.latex(rf"\mathbb{{E}}[\max_k y_k] = {mean:.3f} \pm {error:.3f} \quad\text{{at}}\; \tau = {tex(tau)}")
+    caption = (
+        f"The blue curve is what you typed, from {SparsityConfig.draws:,} draws, in a ribbon of two standard "
+        "errors. The grey ones are 2, 4, 8 and 16 equal categories: the more of them, the smaller the τ that "
+        "makes a sample one-hot."
     )
-    download_csv("sparsity", ["tau", "mean_of_max", "standard_error"], np.stack([curve.temperatures, curve.mean, curve.standard_error], 1).tolist())
+    rows = np.stack([curve.temperatures, curve.mean, curve.standard_error], 1).tolist()
+    with below(caption):
+        download_csv("sparsity", ["tau", "mean_of_max", "standard_error"], rows)
+    show_code(strip_code(typed, tau, seed))
 
 
 @st.fragment
@@ -145,8 +166,8 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
         "Where do the samples gather when τ falls below one half?",
         {
             "In the middle": "Drag τ down and look: the middle empties. It fills when τ grows.",
-            "At the corners": "Right. From 1/(n − 1) = ½ down the density has no mode inside, whatever the weights.",
-            "Along the edges": "On their way, yes: near τ = ½ many lie along an edge, and further down only the corners are left.",
+            "At the corners": "Right. From ½ = 1/(n − 1) down no mode stands inside.",
+            "Along the edges": "On their way: a fifth do at τ = ½, and further down only corners are left.",
         },
         key="temperature_question",
     )
@@ -159,31 +180,39 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
     with picture:
         names = corner_names(typed, weights)
         figure(
-            simplex_figure(now.points, now.log_ratio, now.samples, now.masses, names, weights),
+            simplex_figure(now.log_ratio, now.samples, now.masses, names, weights),
             key="simplex",
             alt=f"The triangle of three categories with weights {format_numbers(weights)} at tau {tau:g}: "
-            f"{(now.samples.max(1) > 0.9).sum()} of {len(now.samples)} samples lie within .1 of a corner, and the density at "
-            f"the centre is {now.at_centre:.3g}.",
+            f"{(now.samples.max(1) > 0.9).sum()} of {len(now.samples)} samples have a component above .9, "
+            f"and the density at the centre is {now.at_centre:.3g}.",
         )
         follow_scrub("simplex", trace=SAMPLES, perturbed=now.perturbed)
-        st.caption(
-            f"{SimplexConfig.draws} samples (dots) on their exact density (shade), which is measured against the uniform law. "
-            "A circle's area is the mass that its corner holds at τ → 0. While you drag τ the dots move with it; the shade follows on release."
+        caption = (
+            f"{SimplexConfig.draws} samples (dots) on their exact density (shade, and a line at each power "
+            "of ten times the uniform one). A circle's area is the mass that its corner holds at τ → 0. "
+            "While you drag τ the dots move with it; the shade follows on release."
         )
-        download_csv("simplex", ["y1", "y2", "y3"], now.samples.tolist())
+        with below(caption):
+            download_csv("simplex", ["y1", "y2", "y3"], now.samples.tolist())
+    show_code(SIMPLEX_CODE.format(tau=tau, weights=format_numbers(weights)))
 
 
 def corners_input(typed: Typed) -> tuple[float, ...]:
-    """The corners' weights: a bound text. What cannot be read is told at the field, and the last good ones stay."""
+    """The corners' weights, a bound text. What cannot be read is told there, and the last good ones stay."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Corner weights α", FIELDS["corners"].default, max_chars=120, key="corners", bind="query-params", width=190)
+        st.text_input(
+            "Corner weights α", FIELDS["corners"].default, max_chars=120, key="corners", bind="query-params",
+            width=190, help="2, 0.5, 1 at τ = 0.5, 1 and 2 is the figure of Maddison et al. (2017).",
+        )  # fmt: skip
         if typed_corners := corners_of(typed.logits):
             st.button("Use the three you typed", on_click=write_corners, args=(typed_corners,))
     try:
         weights = parse_corners(st.session_state.corners)
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/edit:")
-        return st.session_state.get("_corners", parse_corners(FIELDS["corners"].default))
+        default = parse_corners(FIELDS["corners"].default)
+        last_good: tuple[float, ...] = st.session_state.get("_corners", default)
+        return last_good
     st.session_state["_corners"] = weights
     return weights
 
@@ -210,13 +239,16 @@ def badge(tau: float, *, log_convex: bool) -> None:
 
 
 def density_equation(weights: tuple[float, ...], tau: float, now: Simplex) -> None:
-    t, power = tex(tau), tex(-tau)
+    t = tex(tau)
     product = r"\cdot".join(tex(weight) for weight in weights)
-    total = "+".join(rf"{tex(weight)}\,y_{k}^{{{power}}}" for k, weight in enumerate(weights, start=1))
+    first, second, third = (rf"{tex(weight)}\,y_{k}^{{-{t}}}" for k, weight in enumerate(weights, start=1))
     st.latex(
         rf"""\begin{{aligned}}
-        p(y) &= (n-1)!\,\tau^{{n-1}}\,\frac{{\prod_k \alpha_k\, y_k^{{-\tau-1}}}}{{\bigl(\sum_k \alpha_k\, y_k^{{-\tau}}\bigr)^n}} \\[4pt]
-             &= \frac{{2\cdot {t}^2 \cdot {product}\,(y_1 y_2 y_3)^{{{tex(-tau - 1)}}}}}{{\bigl({total}\bigr)^3}} \\[4pt]
+        p(y) &= (n-1)!\,\tau^{{n-1}}\,\frac{{\prod_k \alpha_k\, y_k^{{-\tau-1}}}}
+                {{\bigl(\sum_k \alpha_k\, y_k^{{-\tau}}\bigr)^n}} \\[2pt]
+             &= \frac{{2\cdot {t}^2 \cdot A}}{{B^3}} \\[4pt]
+        A &= {product}\,(y_1 y_2 y_3)^{{-{tex(tau + 1)}}} \\[2pt]
+        B &= {first} + {second} \\ &\quad + {third} \\[4pt]
         p(\tfrac13, \tfrac13, \tfrac13) &= {tex(now.at_centre)}
         \end{{aligned}}"""
     )
@@ -238,14 +270,18 @@ def binary_case(tau: float) -> None:
                 p_one=now.p_one, temperature=tau,
             ),
             key="binary",
-            alt=f"A logistic density of x around {log_odds:g}, below; sigmoid(x / {tau:g}) beside a step; at the left the density "
-            f"of y, {now.at_half:.3g} at one half. The step gives 1 with probability {now.p_one:.2f}.",
+            alt=f"A logistic density of x around {log_odds:g}, below; sigmoid(x / {tau:g}) beside a step; "
+            f"at the left the density of y, {now.at_half:.3g} at one half. "
+            f"The step gives 1 with probability {now.p_one:.2f}.",
         )  # fmt: skip
-        st.caption(
-            "Sixteen equally likely x climb to the curve and turn left to their y. A small τ steepens the curve into the step, "
-            "and the y pile up at 0 and 1" + (", where the density is cut off here." if tau < 1 else ".")
+        caption = (
+            "Sixteen equally likely x climb to the curve and turn left to their y. A small τ steepens the "
+            "curve into the step, and the y pile up at 0 and 1"
+            + (", where the density is cut off here." if tau < 1 else ".")
         )
-        download_csv("binary", ["y", "density"], np.stack([now.y, now.y_density], 1).tolist())
+        with below(caption):
+            download_csv("binary", ["y", "density"], np.stack([now.y, now.y_density], 1).tolist())
+    show_code(BINARY_CODE.format(tau=tau, log_odds=log_odds))
 
 
 def binary_equation(log_odds: float, tau: float, now: Binary) -> None:
@@ -258,20 +294,20 @@ def binary_equation(log_odds: float, tau: float, now: Binary) -> None:
     )
 
 
-def snippet(typed: Typed, tau: float, seed: int) -> str:
-    state = st.session_state
-    return SNIPPET.format(
-        tau=tau,
-        logits=format_numbers(typed.logits).replace("-inf", "-torch.inf"),
-        seed=seed,
-        draws=StripConfig.draws,
-        sparsity_draws=SparsityConfig.draws,
-        weights=format_numbers(state["_corners"]),
-        log_odds=float(state.log_odds),
-    )
+def below(caption: str) -> DeltaGenerator:
+    """A row under a picture: its caption, and the place of the download."""
+    words, download = st.columns([5, 1])
+    words.caption(caption)
+    return download
 
 
-def listed(names: tuple[str, ...], values: np.ndarray, most: int = 8) -> str:
+def strip_code(typed: Typed, tau: float, seed: int) -> str:
+    logits = format_numbers(typed.logits).replace("-inf", "-torch.inf")
+    sizes = {"draws": StripConfig.draws, "sparsity_draws": SparsityConfig.draws}
+    return STRIP_CODE.format(tau=tau, logits=logits, seed=seed, **sizes)
+
+
+def listed(names: tuple[str, ...], values: Array, most: int = 8) -> str:
     """Names and numbers for an alt text, the first `most` of them."""
     shown = [f"{name} {value:.2f}" for name, value in zip(names, values.tolist(), strict=True)][:most]
     return ", ".join(shown) + (" and so on" if len(names) > most else "")

@@ -40,16 +40,19 @@ def strip_figure(
             data.append(_bars(values[column], names, place, colour))
             if row == 0 and column > 0 and len(names) <= MOST_OUTLINED:
                 data.append(_outline(probabilities, place))
-            axes[f"xaxis{place}"] = _strip_names(names, shown=row == 1) | {"domain": domain, "anchor": f"y{place}"}
+            axes[f"xaxis{place}"] = _strip_names(names, shown=row == 1) | {"domain": domain,
+                                                                           "anchor": f"y{place}"}
             axes[f"yaxis{place}"] = axis(
-                title={"text": ("expectation", "one sample")[row] if column == 0 else "", "font": {"size": 13}}, domain=list(height), anchor=f"x{place}",
+                ("expectation", "one sample")[row] if column == 0 else "", domain=list(height),
+                anchor=f"x{place}",
                 range=[0, 1.04], tickvals=[0, 0.5, 1], showticklabels=column == 0, fixedrange=True,
             )  # fmt: skip
     return {
         "data": data,
         "layout": layout(
-            height=380, margin={"l": 50, "r": 6, "t": 44, "b": 30}, barmode="overlay", bargap=0.18,
-            annotations=[_header(t, d, last=t is titles[-1]) for t, d in zip(titles, columns, strict=True)], **axes,
+            height=400, margin={"l": 50, "r": 6, "t": 66, "b": 30}, barmode="overlay", bargap=0.18,
+            annotations=[_header(t, d, last=t is titles[-1]) for t, d in zip(titles, columns, strict=True)],
+            **axes,
         ),
     }  # fmt: skip
 
@@ -64,7 +67,8 @@ def _columns(count: int) -> list[list[float]]:
 
 def _bars(values: Array, names: Sequence[str], place: str, colour: str) -> Figure:
     return {
-        "type": "bar", "y": values.round(4).tolist(), "x": list(range(len(values))), "marker": {"color": colour},
+        "type": "bar", "y": values.round(4).tolist(), "x": list(range(len(values))),
+        "marker": {"color": colour},
         "xaxis": f"x{place}", "yaxis": f"y{place}", "customdata": labels(names),
         "hovertemplate": "%{customdata}: %{y:.3f}<extra></extra>",
     }  # fmt: skip
@@ -95,7 +99,8 @@ def _header(title: str, domain: Sequence[float], *, last: bool) -> Figure:
     text = f"now<br><b>{title}</b>" if last else title
     return {
         "text": text, "x": sum(domain) / 2, "xref": "paper", "y": 1.01, "yref": "paper",
-        "xanchor": "center", "yanchor": "bottom", "showarrow": False, "font": {"size": 12} | ({"color": ACCENT} if last else {}),
+        "xanchor": "center", "yanchor": "bottom", "showarrow": False,
+        "font": {"size": 12} | ({"color": ACCENT} if last else {}),
     }  # fmt: skip
 
 
@@ -123,28 +128,34 @@ def sparsity_figure(
     return {
         "data": [
             *faint,
-            {"type": "scatter", "x": x + x[::-1], "y": ribbon.round(4).tolist(), "fill": "toself", "mode": "none",
+            {"type": "scatter", "x": x + x[::-1], "y": ribbon.round(4).tolist(), "fill": "toself",
+             "mode": "none",
              "fillcolor": "rgba(31,119,196,0.22)", "hoverinfo": "skip"},
             _line(ends, [1, 1], {"color": MUTED, "width": 1, "dash": "dot"}, "one-hot"),
             _line(ends, [floor, floor], {"color": CONTRAST, "width": 1.4, "dash": "dash"}, "uniform"),
             _line(x, mean.round(4).tolist(), {"color": ACCENT, "width": 3}, "what you typed"),
             {"type": "scatter", "mode": "markers", "x": [tau], "y": [round(value, 4)], "name": "now",
-             "marker": {"color": ACCENT, "size": 13, "symbol": "diamond", "line": {"color": "white", "width": 1.5}},
+             "marker": {"color": ACCENT, "size": 13, "symbol": "diamond",
+                        "line": {"color": "white", "width": 1.5}},
              "hovertemplate": "τ = %{x:.3g}: %{y:.3f}<extra></extra>"},
         ],
         "layout": layout(
             height=360, margin={"l": 50, "r": 58, "t": 16, "b": 44},
-            xaxis=axis("τ", type="log", range=[-2, 2], tickvals=[0.01, 0.1, 0.5, 1, 2, 10, 100], showgrid=False,
+            xaxis=axis("τ", type="log", range=[-2, 2], tickvals=[0.01, 0.1, 0.5, 1, 2, 10, 100],
+                       showgrid=False,
                        ticktext=["0.01", "0.1", "0.5", "1", "2", "10", "100"]),
             yaxis=axis("E[max y]", range=[0, 1.06], tickvals=[0, 0.25, 0.5, 0.75, 1]),
-            shapes=[{"type": "line", "x0": tau, "x1": tau, "y0": 0, "y1": value, "line": {"color": ACCENT, "width": 1, "dash": "dot"}}],
+            shapes=[{"type": "line", "x0": tau, "x1": tau, "y0": 0, "y1": value,
+                     "line": {"color": ACCENT, "width": 1, "dash": "dot"}}],
             annotations=[
                 *(_beside(f"K = {k}", float(curve[-1])) for k, curve in uniform.items()),
                 _beside("one-hot", 1.0),
                 {"text": f"1/K = {floor:.3g}", "x": -2, "y": floor, "xanchor": "left", "yanchor": "bottom",
                  "showarrow": False, "font": {"color": CONTRAST, "size": 12}},
-                {"text": f"<b>{value:.3f}</b> at τ {tau:.3g}", "x": float(np.log10(tau)), "y": value, "yanchor": "bottom",
-                 "xanchor": "left" if tau < 3 else "right", "xshift": 9 if tau < 3 else -6, "yshift": 4, "showarrow": False,
+                {"text": f"<b>{value:.3f}</b> at τ {tau:.3g}", "x": float(np.log10(tau)), "y": value,
+                 "yanchor": "bottom",
+                 "xanchor": "left" if tau < 3 else "right", "xshift": 9 if tau < 3 else -6, "yshift": 4,
+                 "showarrow": False,
                  "font": {"color": ACCENT}},
             ],
         ),
@@ -181,36 +192,47 @@ def binary_figure(
     x, x_density, curve: (N,); y, y_density: (M,); draws: equally likely x and their y, led along thin lines.
     """
     highest = 1.15 * max(float(y_density[(y > 0.06) & (y < 0.94)].max()), 1.0)
-    fill: Figure = {"type": "scatter", "mode": "lines", "line": {"color": ACCENT, "width": 2}, "fillcolor": "rgba(31,119,196,0.18)"}
+    fill: Figure = {"type": "scatter", "mode": "lines", "line": {"color": ACCENT, "width": 2},
+                    "fillcolor": "rgba(31,119,196,0.18)"}
     paths_x, paths_y = _paths(*draws)
     return {
         "data": [
             {"type": "scatter", "mode": "lines", "x": paths_x, "y": paths_y, "hoverinfo": "skip",
              "line": {"color": MUTED, "width": 0.8}, "opacity": 0.55},
             {"type": "scatter", "mode": "lines", "x": [-10, 0, 0, 10], "y": [0, 0, 1, 1], "name": "step",
-             "line": {"color": CONTRAST, "width": 2.5, "dash": "dot"}, "hovertemplate": "step<extra></extra>"},
-            {"type": "scatter", "mode": "lines", "x": x.round(4).tolist(), "y": curve.round(5).tolist(), "name": "sigmoid",
-             "line": {"color": ACCENT, "width": 2.5}, "hovertemplate": "x = %{x:.2f}: y = %{y:.3f}<extra></extra>"},
-            {"type": "scatter", "mode": "markers", "x": draws[0].round(4).tolist(), "y": draws[1].round(4).tolist(),
-             "marker": {"color": ACCENT, "size": 6, "line": {"color": "white", "width": 1}}, "hoverinfo": "skip"},
-            fill | {"x": x.round(4).tolist(), "y": x_density.round(5).tolist(), "fill": "tozeroy", "yaxis": "y2",
+             "line": {"color": CONTRAST, "width": 2.5, "dash": "dot"},
+             "hovertemplate": "step<extra></extra>"},
+            {"type": "scatter", "mode": "lines", "x": x.round(4).tolist(), "y": curve.round(5).tolist(),
+             "name": "sigmoid",
+             "line": {"color": ACCENT,
+                      "width": 2.5}, "hovertemplate": "x = %{x:.2f}: y = %{y:.3f}<extra></extra>"},
+            {"type": "scatter", "mode": "markers", "x": draws[0].round(4).tolist(),
+             "y": draws[1].round(4).tolist(),
+             "marker": {"color": ACCENT, "size": 6, "line": {"color": "white", "width": 1}},
+             "hoverinfo": "skip"},
+            fill | {"x": x.round(4).tolist(), "y": x_density.round(5).tolist(), "fill": "tozeroy",
+                    "yaxis": "y2",
                     "hovertemplate": "x = %{x:.2f}: density %{y:.3f}<extra></extra>"},
-            fill | {"x": y_density.clip(0, 2 * highest).round(4).tolist(), "y": y.round(5).tolist(), "fill": "tozerox",
+            fill | {"x": y_density.clip(0, 2 * highest).round(4).tolist(), "y": y.round(5).tolist(),
+                    "fill": "tozerox",
                     "xaxis": "x2", "hovertemplate": "y = %{y:.3f}: density %{x:.3f}<extra></extra>"},
         ],
         "layout": layout(
-            height=430, margin={"l": 40, "r": 8, "t": 26, "b": 42},
+            height=460, margin={"l": 40, "r": 8, "t": 54, "b": 42},
             xaxis=axis("x = log-odds + logistic noise", domain=[0.3, 1], anchor="y2", range=[-10, 10],
                        tickvals=[-8, -4, 0, 4, 8], showgrid=False),
-            yaxis=axis(domain=[0.36, 1], anchor="x2", range=[-0.04, 1.04], tickvals=[0, 0.5, 1], showgrid=False),
-            xaxis2=axis(domain=[0, 0.27], anchor="y", range=[highest, 0], showticklabels=False, showgrid=False),
-            yaxis2=axis(domain=[0, 0.3], anchor="x", range=[0.27, 0], showticklabels=False, showgrid=False),
+            yaxis=axis(domain=[0.36, 1], anchor="x2", range=[-0.04, 1.04], tickvals=[0, 0.5, 1],
+                       showgrid=False),
+            xaxis2=axis(domain=[0, 0.27], anchor="y", range=[highest, 0], showticklabels=False,
+                        showgrid=False),
+            yaxis2=axis(domain=[0, 0.27], anchor="x", range=[0.27, 0], showticklabels=False, showgrid=False),
             annotations=[
-                _note(f"sigmoid(x / {temperature:.3g})", "x", 9.8, "y", 0.5, "right", ACCENT),
+                _note(f"sigmoid(x / {temperature:.3g})", "x", 9.8, "y", 0.4, "right", ACCENT),
                 _note("density of y", "x2 domain", 0, "paper", 1.0, "left", ACCENT, yanchor="bottom"),
                 _note("density of x", "x", -9.8, "y2", 0.2, "left", ACCENT),
-                _note(f"step: P(1) = {p_one:.2f}", "x", 9.8, "y", 0.93, "right", CONTRAST),
-                _note(f"P(0) = {1 - p_one:.2f}", "x", -9.8, "y", 0.07, "left", CONTRAST),
+                _note(f"step: P(1) = {p_one:.2f}", "x", 9.8, "y", 1.02, "right", CONTRAST, yanchor="bottom"),
+                _note(f"step: P(0) = {1 - p_one:.2f}", "x", -9.8, "y", -0.03, "left", CONTRAST,
+                      yanchor="top"),
             ],
         ),
     }  # fmt: skip
@@ -226,7 +248,8 @@ def _paths(x: Array, y: Array) -> tuple[list[float | None], list[float | None]]:
     return across, up
 
 
-def _note(text: str, xref: str, x: float, yref: str, y: float, anchor: str, colour: str, **more: Any) -> Figure:
+def _note(text: str, xref: str, x: float, yref: str, y: float, anchor: str, colour: str,
+          **more: Any) -> Figure:
     return {
         "text": text, "xref": xref, "x": x, "yref": yref, "y": y, "xanchor": anchor, "showarrow": False,
         "font": {"color": colour, "size": 12},

@@ -31,22 +31,40 @@ function themed(layout, host) {
   return out
 }
 
-export default function ({ parentElement, data }) {
-  const host = parentElement.querySelector(".figure")
-  host.style.minHeight = `${data.figure.layout.height}px`
-  host.setAttribute("aria-label", data.alt)
+// A picture out of sight waits until it is about to be seen: a page of six redraws the two that are looked at.
+const visible = new WeakSet()
+const waiting = new WeakMap()
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) { visible.delete(target); continue }
+    visible.add(target)
+    waiting.get(target)?.()
+  }
+}, { rootMargin: "40% 0%" })
+
+async function draw(host, data) {
+  waiting.delete(host)
   const config = {
     displaylogo: false, responsive: true,
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
     toImageButtonOptions: { format: "png", scale: 2, filename: data.name },
   }
-  loadPlotly(data.plotly)
-    .then((Plotly) => {
-      host.dataset.mounts ??= "0"
-      if (!host.classList.contains("js-plotly-plot")) host.dataset.mounts = String(Number(host.dataset.mounts) + 1)
-      return Plotly.react(host, data.figure.data, themed(data.figure.layout, host), config)
-    })
-    .then(() => { host.dataset.drawn = String(Number(host.dataset.drawn ?? 0) + 1) })
-    .catch((error) => { host.textContent = `This picture could not be drawn: ${error.message}.` })
-  return () => window.Plotly?.purge(host)
+  try {
+    const Plotly = await loadPlotly(data.plotly)
+    if (!host.classList.contains("js-plotly-plot")) host.dataset.mounts = String(Number(host.dataset.mounts ?? 0) + 1)
+    await Plotly.react(host, data.figure.data, themed(data.figure.layout, host), config)
+    host.dataset.drawn = String(Number(host.dataset.drawn ?? 0) + 1)
+  } catch (error) {
+    host.textContent = `This picture could not be drawn: ${error.message}.`
+  }
+}
+
+export default function ({ parentElement, data }) {
+  const host = parentElement.querySelector(".figure")
+  host.style.minHeight = `${data.figure.layout.height}px`
+  host.setAttribute("aria-label", data.alt)
+  waiting.set(host, () => draw(host, data))
+  if (visible.has(host)) waiting.get(host)()
+  else sight.observe(host)
+  return () => { sight.unobserve(host); window.Plotly?.purge(host) }
 }

@@ -1,4 +1,4 @@
-"""Samples that follow the temperature while it is dragged, in the browser, on a figure that stands already."""
+"""Samples that follow the temperature while it is dragged: in the browser, on a figure that stands."""
 
 from importlib.resources import files
 

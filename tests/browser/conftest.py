@@ -111,9 +111,10 @@ def is_foreign(url: str) -> bool:
     return url.startswith(("http:", "https:", "ws:")) and "//127.0.0.1:" not in url
 
 
-# Streamlit puts a component's empty element into the page before the component first draws.
+# What is in sight. Streamlit puts a component's empty element into the page before it first draws.
 EVERYTHING_DRAWN = """
 [...document.querySelectorAll('[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]')]
+  .filter((shell) => shell.checkVisibility() && shell.getBoundingClientRect().top < innerHeight)
   .every((shell) => (shell.shadowRoot ?? shell).querySelector('[data-drawn], [data-frames]'))
 """
 
