@@ -20,11 +20,11 @@ from gumbel_core.sampling import gumbel_noise
 
 LOCATIONS = (-2.0, 2.0)
 SCALES = (0.5, 2.0)
-UNIFORMS = (0.001, 0.999)
+UNIFORMS = (0.01, 0.99)
 SAMPLES = 10_000
-# Holds .99 of the mass at every location and scale above, so that the picture's axis need not move.
-WINDOW = (-6.0, 11.0)
-_BINS = 68
+# Holds the draw of every u, location and scale above, so that the picture's axis need not move.
+WINDOW = (-6.0, 12.0)
+_BINS = 72
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Path:
 def gumbel_law(config: LawConfig) -> Law:
     """The law's curves, its moments, and a histogram of `SAMPLES` samples: the same noise at every scale."""
     law = stats.gumbel_r(config.location, config.scale)
-    x = np.linspace(*WINDOW, 205)
+    x = np.linspace(*WINDOW, 217)
     generator = torch.Generator().manual_seed(config.seed)
     noise = gumbel_noise((SAMPLES,), generator=generator, dtype=torch.float64).numpy()
     samples = config.location + config.scale * noise
@@ -93,8 +93,10 @@ def gumbel_law(config: LawConfig) -> Law:
     )
 
 
-def standard_density(low: float, high: float, *, minima: bool = False) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places from `low` to `high` and the standard density there: for maxima, or its mirror image for minima."""
+def standard_density(
+    low: float, high: float, *, minima: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places from `low` to `high` and the standard density there: for maxima, or its mirror, for minima."""
     x = np.linspace(low, high, 121)
     return x, (stats.gumbel_l if minima else stats.gumbel_r).pdf(x)
 
@@ -117,7 +119,7 @@ def check_scale(scale: float) -> float:
 
 
 def check_uniform(u: float) -> float:
-    """The uniform number, or a ValueError: the picture reaches from .001 to .999."""
+    """The uniform number, or a ValueError: the picture reaches from .01 to .99."""
     return _check_within(u, UNIFORMS, "uniform number u")
 
 

@@ -54,6 +54,14 @@ class Trials:
 
 
 @dataclass(frozen=True)
+class OneRace:
+    """The noise of one draw, shape (K,), and the race it runs."""
+
+    noise: Tensor
+    race: Race
+
+
+@dataclass(frozen=True)
 class Races:
     """Many exponential races, in units of the fastest clock's mean.
 
@@ -72,10 +80,10 @@ class Races:
     other_error: float
 
 
-def one_race(config: TrialsConfig) -> Race:
-    """The race with the noise of the seed's one draw, all of shape (K,): the first of `race_trials`."""
-    logits = torch.tensor(config.logits, dtype=torch.float64)
-    return exponential_race(logits, seeded_noise(DrawConfig(config.logits, seed=config.seed)))
+def one_race(config: TrialsConfig) -> OneRace:
+    """The race with the noise of the seed's one draw: the first of `race_trials`."""
+    noise = seeded_noise(DrawConfig(config.logits, seed=config.seed))
+    return OneRace(noise, exponential_race(torch.tensor(config.logits, dtype=torch.float64), noise))
 
 
 def race_trials(config: TrialsConfig) -> Races:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import expit, logit
 
 from gumbel_core.concrete import binary_density, expected_max, is_log_convex, log_density
 from gumbel_core.draw import (
@@ -257,20 +258,19 @@ class Binary:
 
 def binary(config: BinaryConfig) -> Binary:
     """Logistic noise through a step and through a sigmoid, with the densities on both axes."""
-    law = stats.logistic(loc=config.log_odds)
     x = np.linspace(-10, 10, 161)
-    curve = stats.logistic.cdf(x / config.temperature)
+    curve = expit(x / config.temperature)
     # Even steps, and closer ones where the curve puts its mass.
     y = np.unique(np.clip(np.concatenate([curve, np.linspace(0, 1, 101)]), EDGE, 1 - EDGE))
-    draws_x = law.ppf((np.arange(16) + 0.5) / 16)
+    draws_x = config.log_odds + logit((np.arange(16) + 0.5) / 16)
     return Binary(
         x=x,
-        x_density=law.pdf(x),
+        x_density=stats.logistic.pdf(x, loc=config.log_odds),
         curve=curve,
         y=y,
         y_density=binary_density(torch.from_numpy(y), config.log_odds, config.temperature).numpy(),
         draws_x=draws_x,
-        draws_y=stats.logistic.cdf(draws_x / config.temperature),
-        p_one=float(stats.logistic.cdf(config.log_odds)),
+        draws_y=expit(draws_x / config.temperature),
+        p_one=float(expit(config.log_odds)),
         at_half=binary_density(torch.tensor(0.5), config.log_odds, config.temperature).item(),
     )

@@ -9,8 +9,7 @@ from pages.components.link import say_what_was_not_taken
 # A file of our own: a Material icon would be fetched from a foreign host.
 ICON = Path(__file__).parent / "components" / "icon.svg"
 
-st.set_page_config(page_title="Gumbel-Softmax Explorer", page_icon=ICON, layout="wide")
-
+st.set_page_config(page_icon=ICON, layout="wide")
 page = st.navigation(
     {
         "One sample": [
@@ -21,5 +20,6 @@ page = st.navigation(
         ],
     }
 )
+st.set_page_config(page_title=f"{page.title} · Gumbel-Softmax Explorer")
 say_what_was_not_taken()
 page.run()

@@ -150,18 +150,23 @@ def verdict(now: Count) -> None:
     )
 
 
+# Words that set the picture: the cases worth a look.
+CASES: dict[str, dict[str, int | float]] = {
+    "ten draws": {"draws": 10},
+    "a million, counted as you watch": {"draws": 1_000_000},
+    "τ = 0.1, nearly one-hot": {"tau": 0.1},
+    "τ = 10, nearly uniform": {"tau": 10.0},
+}
+
+
 def words_that_set() -> None:
-    """Words that set the picture: the cases worth a look."""
-    cases: dict[str, dict[str, int | float]] = {
-        "ten draws": {"draws": 10},
-        "a million, counted as you watch": {"draws": 1_000_000},
-        "τ = 0.1, nearly one-hot": {"tau": 0.1},
-        "τ = 10, nearly uniform": {"tau": 10.0},
-    }
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("See it with", width="content")
-        for word, state in cases.items():
-            st.button(f":primary[{word}]", type="tertiary", on_click=st.session_state.update, kwargs=state)
+    st.pills("See it with", list(CASES), key="case", on_change=set_case, label_visibility="collapsed")
+
+
+def set_case() -> None:
+    """Take the picked case's values. The word does not stay lit: the next move may leave the case."""
+    st.session_state.update(CASES.get(st.session_state.case, {}))
+    st.session_state.case = None
 
 
 def equation(config: ManyDrawsConfig, tally: Tally, relaxed: Relaxed, tau: float) -> None:
@@ -172,10 +177,8 @@ def equation(config: ManyDrawsConfig, tally: Tally, relaxed: Relaxed, tau: float
     st.latex(
         r"\begin{gathered} P(\arg\max = k) = \mathrm{softmax}(\ell)_k \\"
         rf"\mathrm{{softmax}}(\ell) = {tex_vector(tally.probabilities, most=3)} \\"
-        rf"\text{{counted: }} {tex_vector(tally.frequencies, most=3)} \end{{gathered}}"
-    )
-    st.latex(
-        r"\begin{gathered} \mathbb{E}\!\left[\mathrm{softmax}\!"
+        rf"\text{{counted: }} {tex_vector(tally.frequencies, most=3)} \\[8pt]"
+        r"\mathbb{E}\!\left[\mathrm{softmax}\!"
         rf"\left(\tfrac{{\ell + g}}{{{tex(tau)}}}\right)_k\right] {relation} \mathrm{{softmax}}(\ell)_k \\"
         rf"\text{{mean: }} {tex_vector(relaxed.mean, most=3)} \end{{gathered}}"
     )

@@ -41,13 +41,13 @@ def opening() -> None:
         st.markdown(
             "A network that must **choose** (a token, a gate, an action) takes an argmax, and an argmax is a "
             "staircase: flat almost everywhere, so no gradient says which way to go.  \n"
-            "Gumbel-Softmax draws the same choice at random, and then softens it by a temperature τ into a slope."
+            "Gumbel-Softmax draws the same choice at random, and a temperature τ softens it into a slope."
         )
     with picture:
         figure(
             staircase(),
             key="staircase",
-            alt="A choice between two against a logit: argmax is flat with one jump, softmax slopes throughout.",
+            alt="A choice between two against a logit: argmax is flat with one jump, softmax slopes.",
         )
 
 
@@ -89,7 +89,7 @@ def lab(typed: Typed) -> None:
     question(
         "Drag τ from 10 down to .1. Does another category win on the way?",
         {
-            "Yes, at some τ": "Watch the row argmax: it never moves. τ divides all alike, so their order stays.",
+            "Yes, at some τ": "Watch the row argmax: it rests. τ divides all alike, so their order stays.",
             "No, never": "Right. τ divides all alike, so their order stays; only the noise can change it.",
         },
         key="sampling_question",
@@ -117,14 +117,15 @@ def table(now: Draw, names: tuple[str, ...]) -> list[tuple[object, ...]]:
 def equation(config: DrawConfig, now: Draw, names: tuple[str, ...]) -> None:
     """The relaxed sample and the gradient it carries, with the numbers of this draw."""
     st.markdown("#### In numbers")
+    tau = tex(config.temperature)
     y, slope = now.relaxed[now.winner].item(), now.gradient[now.winner].item()
     st.latex(
         rf"""\begin{{aligned}}
         y &= \mathrm{{softmax}}\bigl((\ell + g)\,/\,\tau\bigr) \\
-          &= \mathrm{{softmax}}\bigl({tex_vector(now.perturbed.tolist())}\,/\,{tex(config.temperature)}\bigr) \\
+          &= \mathrm{{softmax}}\bigl({tex_vector(now.perturbed.tolist())}\,/\,{tau}\bigr) \\
           &= {tex_vector(now.relaxed.tolist())} \\[8pt]
         \frac{{\partial y_w}}{{\partial \ell_w}} &= \frac{{y_w\,(1 - y_w)}}{{\tau}}
-           = \frac{{{tex(y)}\,(1 - {tex(y)})}}{{{tex(config.temperature)}}} = {tex(slope)}
+           = \frac{{{tex(y)}\,(1 - {tex(y)})}}{{{tau}}} = {tex(slope)}
         \end{{aligned}}"""
     )
     st.caption(

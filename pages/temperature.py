@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gumbel_core.figures.simplex import SAMPLES, simplex_figure
-from gumbel_core.figures.temperature import binary_figure, sparsity_figure, strip_figure
+from gumbel_core.figures.temperature import MOST_OUTLINED, binary_figure, sparsity_figure, strip_figure
 from gumbel_core.logits import format_numbers
 from gumbel_core.temperature import (
     LOG_ODDS,
@@ -28,7 +28,7 @@ from gumbel_core.temperature import (
     uniform_sparsity,
 )
 from pages.components.code import download_csv, show_code
-from pages.components.controls import Typed, logits_input, reset_button, seed_input
+from pages.components.controls import Typed, logits_input, seed_input
 from pages.components.figure import figure
 from pages.components.follow import follow_scrub
 from pages.components.link import FIELDS
@@ -53,7 +53,7 @@ largest, error = expected_max(logits, [tau], draws={sparsity_draws}, generator=s
 
 print("sample:  ", [round(y, 4) for y in gumbel_softmax(logits, tau, noise=one).tolist()])
 print("mean:    ", [round(y, 4) for y in gumbel_softmax(logits, tau, noise=many).mean(0).tolist()])
-print("E[max y]:", round(largest.item(), 3), "+-", round(error.item(), 3))
+print("E[max y]:", f"{{largest.item():.3g}} +- {{error.item():.1g}}")
 '''
 
 SIMPLEX_CODE = '''\
@@ -117,9 +117,10 @@ def one_noise(typed: Typed, tau: float, seed: int) -> None:
         f"{listed(typed.names, now.means[0])}, and the sample {listed(typed.names, now.samples[0])}.",
     )
     error = max(fixed.standard_errors.max(), now.standard_errors.max())
+    hollow = ", drawn hollow," if len(typed.names) <= MOST_OUTLINED else ""
     caption = (
         f"Above, the mean of {StripConfig.draws:,} samples (standard error at most {error:.2g}), which "
-        "leaves the categorical law, drawn hollow, as τ grows. Below, one sample: the same noise in every "
+        f"leaves the categorical law{hollow} as τ grows. Below, one sample: the same noise in every "
         "column, so the tallest bar stays the tallest."
     )
     rows = [
@@ -147,7 +148,8 @@ def sparse(typed: Typed, tau: float, seed: int) -> None:
         alt=f"The mean of the largest component falls from {curve.mean[0]:.3f} at tau 0.01 to "
         f"{curve.mean[-1]:.3f} at tau 100, towards 1/K = {curve.floor:.3g}. At tau {tau:g} it is {mean:.3f}.",
     )  # fmt: skip
-    st.latex(rf"\mathbb{{E}}[\max_k y_k] = {mean:.3f} \pm {error:.3f} \quad\text{{at}}\; \tau = {tex(tau)}")
+    value = rf"{tex(mean)} \pm {tex(float(f'{error:.1g}'))}"
+    st.latex(rf"\mathbb{{E}}[\max_k y_k] = {value} \quad\text{{at}}\; \tau = {tex(tau)}")
     caption = (
         f"The blue curve is what you typed, from {SparsityConfig.draws:,} draws, in a ribbon of two standard "
         "errors. The grey ones are 2, 4, 8 and 16 equal categories: the more of them, the smaller the τ that "
@@ -247,7 +249,7 @@ def density_equation(weights: tuple[float, ...], tau: float, now: Simplex) -> No
         p(y) &= (n-1)!\,\tau^{{n-1}}\,\frac{{\prod_k \alpha_k\, y_k^{{-\tau-1}}}}
                 {{\bigl(\sum_k \alpha_k\, y_k^{{-\tau}}\bigr)^n}} \\[2pt]
              &= \frac{{2\cdot {t}^2 \cdot A}}{{B^3}} \\[4pt]
-        A &= {product}\,(y_1 y_2 y_3)^{{-{tex(tau + 1)}}} \\[2pt]
+        A &= {product} \\ &\quad \cdot (y_1 y_2 y_3)^{{-{tex(tau + 1)}}} \\[2pt]
         B &= {first} + {second} \\ &\quad + {third} \\[4pt]
         p(\tfrac13, \tfrac13, \tfrac13) &= {tex(now.at_centre)}
         \end{{aligned}}"""
@@ -319,5 +321,4 @@ st.markdown(
     "Drag it and watch four pictures: near 0 every sample is all but one-hot, far up all look alike."
 )
 typed_now = logits_input()
-reset_button()
 lesson(typed_now)

@@ -24,7 +24,7 @@ SAMPLES = 2
 DECADES = 2.0
 SHADES = 64
 SHADE = (156, 180)  # rows and columns of its pixels
-LINES = (56, 64)  # of the grid that the lines are found on
+LINES = (45, 52)  # of the grid that the lines are found on
 KEY = -0.24  # of the plot's height: where the key to the shades stands
 CIRCLE = 64  # pixels across, for a corner that holds all the mass
 
@@ -113,12 +113,12 @@ def _pixels(values: Array, rows: int, columns: int, *, margin: float = 0.0) -> A
     across = (np.arange(columns) + 0.5) / columns
     along = (across - up / 2) / (1 - up)  # (rows, columns): the share of the way from the left edge
     last = len(values) - 1
-    row, column = np.broadcast_to(up, along.shape) * last, along.clip(0, 1) * last
+    row, column = up * last, along.clip(0, 1) * last
     i, j = (np.minimum(index.astype(int), last - 1) for index in (row, column))
     a, b = row - i, column - j
-    lower = values[i, j] * (1 - b) + values[i, j + 1] * b
-    upper = values[i + 1, j] * (1 - b) + values[i + 1, j + 1] * b
-    return np.where((along >= margin) & (along <= 1 - margin), lower * (1 - a) + upper * a, np.nan)
+    upright = values[i[:, 0]] * (1 - a) + values[i[:, 0] + 1] * a  # (rows, G)
+    left, right = (np.take_along_axis(upright, j + step, axis=1) for step in (0, 1))
+    return np.where((along >= margin) & (along <= 1 - margin), left + (right - left) * b, np.nan)
 
 
 def _centres(length: float, count: int) -> list[float]:
@@ -128,8 +128,10 @@ def _centres(length: float, count: int) -> list[float]:
 
 def _rows(values: Array) -> list[list[float | None]]:
     """JSON has no NaN: a place without a value is None."""
-    rows = values.clip(-9, 9).round(2).tolist()
-    return [[None if np.isnan(value) else value for value in row] for row in rows]
+    cells = values.clip(-9, 9).round(2).astype(object)
+    cells[np.isnan(values)] = None
+    rows: list[list[float | None]] = cells.tolist()
+    return rows
 
 
 def _level(log_ratio: Array) -> NDArray[np.int64]:
@@ -148,7 +150,7 @@ def _shade(levels: NDArray[np.int64]) -> str:
         (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)),
         (b"PLTE", bytes.fromhex(ACCENT[1:]) * SHADES),
         (b"tRNS", opacity),
-        (b"IDAT", zlib.compress(pixels)),
+        (b"IDAT", zlib.compress(pixels, 1)),
         (b"IEND", b""),
     )
     png = b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -12,10 +12,11 @@ def staircase() -> Figure:
     hard = (logit > 0).astype(float)
     line = {"type": "scatter", "mode": "lines", "x": logit.tolist()}
     flat = {"color": CONTRAST, "width": 2.5, "shape": "hv", "dash": "dot"}
+    slope = {"color": ACCENT, "width": 2.5}
     return {
         "data": [
             line | {"y": hard.tolist(), "name": "argmax: slope 0", "line": flat},
-            line | {"y": soft.tolist(), "name": "softmax: a slope to follow", "line": {"color": ACCENT, "width": 2.5}},
+            line | {"y": soft.tolist(), "name": "softmax: a slope to follow", "line": slope},
         ],
         "layout": layout(
             height=190,

@@ -30,6 +30,7 @@ def strip_figure(
     rows = [np.vstack([probabilities, means]), np.vstack([one_hot, samples])]
     titles = ["one-hot", *(f"τ {tau:g}" for tau in temperatures)]
     columns = _columns(len(titles))
+    tops = [next(top for top in (0.1, 0.25, 0.5, 1.0) if probabilities.max() <= top), 1.0]
     data: list[Figure] = []
     axes: Figure = {}
     for row, (values, height) in enumerate(zip(rows, ((0.56, 1.0), (0.0, 0.44)), strict=True)):
@@ -45,7 +46,8 @@ def strip_figure(
             axes[f"yaxis{place}"] = axis(
                 ("expectation", "one sample")[row] if column == 0 else "", domain=list(height),
                 anchor=f"x{place}",
-                range=[0, 1.04], tickvals=[0, 0.5, 1], showticklabels=column == 0, fixedrange=True,
+                range=[0, 1.04 * tops[row]], tickvals=[0, tops[row] / 2, tops[row]],
+                showticklabels=column == 0, fixedrange=True,
             )  # fmt: skip
     return {
         "data": data,

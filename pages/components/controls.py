@@ -115,10 +115,6 @@ def draws_input() -> int:
     return draws
 
 
-def reset_button(*_unused: str) -> None:
-    pass
-
-
 def _reset() -> None:
     """Back to the defaults, with the same seed."""
     for name, field in FIELDS.items():

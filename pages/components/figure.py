@@ -1,15 +1,16 @@
 """The in-place figure: one component draws every Plotly figure of the app, without a remount."""
 
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
 
 import streamlit as st
 
+from pages.components.sources import source
+
 _figure = st.components.v2.component(
     "figure",
     html='<div class="figure" role="img" data-testid="figure"></div>',
-    js=files("pages.components").joinpath("figure.js").read_text(encoding="utf-8"),
+    js=source("figure.js"),
     # Plotly puts its style sheet into the document, which a shadow root would not see.
     isolate_styles=False,
 )

@@ -1,17 +1,16 @@
 """Samples that follow the temperature while it is dragged: in the browser, on a figure that stands."""
 
-from importlib.resources import files
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from gumbel_core.figures.simplex import CORNERS
+from pages.components.sources import source
 
 _follow = st.components.v2.component(
     "follow",
     html='<span class="follow" hidden></span>',
-    js=files("pages.components").joinpath("follow.js").read_text(encoding="utf-8"),
+    js=source("softmax.js", "follow.js"),
     isolate_styles=False,
 )
 

@@ -11,13 +11,6 @@ export const tauAt = (position) => 10 ** (DECADES[0] + (DECADES[1] - DECADES[0])
 export const positionOf = (tau) => STEPS * (Math.log10(tau) - DECADES[0]) / (DECADES[1] - DECADES[0])
 const rounded = (tau) => Number(tau.toPrecision(3))
 
-export function softmax(logits, tau) {
-  const peak = Math.max(...logits)
-  const weights = logits.map((logit) => Math.exp((logit - peak) / tau))
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  return weights.map((weight) => weight / total)
-}
-
 function text(value) {
   if (value === -Infinity) return "−∞"
   const size = Math.abs(value)

@@ -1,17 +1,16 @@
 """The temperature scrub: a logarithmic slider whose picture moves in the browser, without the server."""
 
 import math
-from importlib.resources import files
 
 import streamlit as st
 
 from gumbel_core.draw import Draw, DrawConfig, format_edits
 from pages.components.controls import temperature_input
+from pages.components.sources import source
 
 # The temperatures of Jang's figure 1 and Maddison's figure 2: a dragged thumb rests there.
 STOPS = (0.01, 0.1, 0.5, 1, 2, 10, 100)
 
-_HERE = files("pages.components")
 _scrub = st.components.v2.component(
     "scrub",
     html="""
@@ -25,8 +24,8 @@ _scrub = st.components.v2.component(
       <svg role="img" data-testid="pipeline"></svg>
     </div>
     """,
-    css=_HERE.joinpath("scrub.css").read_text(encoding="utf-8"),
-    js=_HERE.joinpath("scrub.js").read_text(encoding="utf-8"),
+    css=source("scrub.css"),
+    js=source("softmax.js", "scrub.js"),
 )
 
 

@@ -6,12 +6,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 def sticky(key: str) -> DeltaGenerator:
     """A container that rests at the top of the window. `key` is the page's own."""
-    # Streamlit wraps a container, and it is the wrapper that stands among the page's parts. `Canvas` is the
-    # ground of the page's colour scheme, light or dark. On a phone the page's header is opaque.
+    # Streamlit wraps a container, and it is the wrapper that stands among the page's parts. On a phone the
+    # page's header is opaque, and the bar rests below it.
+    light, dark = (st.get_option(f"theme.{scheme}.backgroundColor") for scheme in ("light", "dark"))
     st.html(f"""<style>
     [data-testid="stLayoutWrapper"]:has(> .st-key-{key}) {{
       position: sticky; top: 0; z-index: 90; padding: .6rem 0 .2rem;
-      background: color-mix(in srgb, Canvas 92%, transparent); backdrop-filter: blur(14px);
+      background: Canvas; background: light-dark({light}, {dark});
     }}
     @media (max-width: 768px) {{ [data-testid="stLayoutWrapper"]:has(> .st-key-{key}) {{ top: 3.75rem; }} }}
     </style>""")

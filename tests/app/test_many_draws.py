@@ -88,15 +88,16 @@ def test_a_large_count_grows_to_its_end(open_page: Open) -> None:
 @pytest.mark.parametrize(("logits", "relation"), [("2, 2, -inf", "="), ("2, 1", r"\neq"), ("5", "=")])
 def test_the_mean_is_the_law_for_equal_logits_alone(open_page: Open, logits: str, relation: str) -> None:
     at = open_page("many_draws", preset="Your own", logits=logits, draws="10")
-    assert rf"_k\right] {relation} \mathrm{{softmax}}" in at.latex[1].value
+    assert rf"_k\right] {relation} \mathrm{{softmax}}" in at.latex[0].value
 
 
 def test_words_set_the_picture(open_page: Open) -> None:
     at = open_page("many_draws")
-    next(button for button in at.button if "ten draws" in button.label).click().run()
+    at.pills(key="case").set_value("ten draws").run()
     assert count_of(at).tally.draws == 10
-    next(button for button in at.button if "τ = 10" in button.label).click().run()
+    at.pills(key="case").set_value("τ = 10, nearly uniform").run()
     assert at.number_input(key="tau").value == 10
+    assert at.pills(key="case").value is None
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
@@ -28,6 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -87,10 +89,8 @@ def open_page(browser: Browser, server: str) -> Iterator[Open]:
     contexts = []
     wrong: list[str] = []
 
-    def open_path(path: str, **options: object) -> Page:
-        context = browser.new_context(
-            viewport=options.pop("viewport", {"width": 1280, "height": 900}), **options
-        )  # type: ignore[arg-type]
+    def open_path(path: str, **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": DESKTOP} | options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"pageerror: {error}"))
@@ -111,21 +111,36 @@ def is_foreign(url: str) -> bool:
     return url.startswith(("http:", "https:", "ws:")) and "//127.0.0.1:" not in url
 
 
-# What is in sight. Streamlit puts a component's empty element into the page before it first draws.
-EVERYTHING_DRAWN = """
-[...document.querySelectorAll('[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]')]
-  .filter((shell) => shell.checkVisibility() && shell.getBoundingClientRect().top < innerHeight)
-  .every((shell) => (shell.shadowRoot ?? shell).querySelector('[data-drawn], [data-frames]'))
+# Resolves when nothing in the page, nor in a component's shadow root, has changed for a while.
+QUIET = """
+(quiet) => new Promise((resolve) => {
+  let timer
+  const wait = () => { clearTimeout(timer); timer = setTimeout(done, quiet) }
+  const observer = new MutationObserver(wait)
+  const watched = { subtree: true, childList: true, attributes: true, characterData: true }
+  observer.observe(document, watched)
+  for (const { shadowRoot } of document.querySelectorAll("*"))
+    if (shadowRoot) observer.observe(shadowRoot, watched)
+  const done = () => { observer.disconnect(); resolve() }
+  wait()
+})
+"""
+# Figures out of sight wait until they are scrolled to.
+DRAWN = """
+[...document.querySelectorAll('[data-testid=figure]')]
+  .filter((host) => host.checkVisibility())
+  .filter((host) => host.getBoundingClientRect().top < innerHeight && host.getBoundingClientRect().bottom > 0)
+  .every((host) => host.dataset.drawn)
 """
 
 
 def settle(page: Page) -> None:
-    """Wait until the script has run, every figure is drawn and nothing is under way any more."""
+    """Wait until the script has run, every figure in sight is drawn and nothing changes any more."""
     page.wait_for_selector("h1")
-    page.wait_for_timeout(150)
+    page.evaluate(QUIET, 250)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    wait_until(page, EVERYTHING_DRAWN)
-    page.wait_for_timeout(150)
+    page.evaluate(QUIET, 250)
+    wait_until(page, DRAWN)
 
 
 def wait_until(page: Page, condition: str) -> None:

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import PHONE, Open, running_server, settle, wait_until
 
@@ -105,7 +105,7 @@ def test_a_link_that_does_not_fit_is_told_once(open_page: Open, query: str, word
     assert said.count() == 1
     assert f"The link's {words}" in said.inner_text()
     page.get_by_role("button", name="New noise").first.click()
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     settle(page)
     assert said.count() == 0
 
@@ -141,7 +141,19 @@ def test_what_a_visitor_types_is_never_markup(open_page: Open, path: str) -> Non
 def test_moves_redraw_in_place_and_keep_the_zoom(open_page: Open) -> None:
     page = open_page("/many_draws")
     figure = page.get_by_test_id("figure").first
-    zoom(page)
+    box = figure.bounding_box()
+    assert box
+    across, down = (
+        (lambda part: box["x"] + part * box["width"]),
+        (lambda part: box["y"] + part * box["height"]),
+    )
+    page.mouse.move(across(0.4), down(0.5))
+    page.mouse.down()
+    page.mouse.move(across(0.7), down(0.7), steps=5)
+    page.mouse.up()
+    settle(page)
+    shown = "host => [...host.layout.xaxis.range, ...host.layout.yaxis.range]"
+    zoomed = figure.evaluate(shown)
     figure.evaluate("host => { host.mine = true }")
     drawn = int(figure.get_attribute("data-drawn") or 0)
     draws = page.get_by_role("slider", name="Draws")
@@ -151,12 +163,22 @@ def test_moves_redraw_in_place_and_keep_the_zoom(open_page: Open) -> None:
     assert int(figure.get_attribute("data-drawn") or 0) >= drawn + 20
     assert figure.get_attribute("data-mounts") == "1"
     assert figure.evaluate("host => host.mine") is True
-    assert figure.evaluate("host => host.layout.yaxis.range[1]") == pytest.approx(0.123)
+    assert figure.evaluate(shown) == zoomed
 
 
-def zoom(page: Page) -> None:
-    """As the mouse would: Plotly keeps a zoom that a person made."""
-    page.get_by_test_id("figure").first.evaluate(
-        "host => window.Plotly.relayout(host, {'yaxis.range[0]': 0, 'yaxis.range[1]': 0.123})"
-    )
-    page.wait_for_timeout(200)
+def test_the_table_writes_into_the_link(open_page: Open) -> None:
+    page = open_page("/")
+    page.get_by_role("button", name="Table").click()
+    grid = page.locator("[data-testid=stDataFrame] canvas").first
+    grid.wait_for()
+    settle(page)
+    box = grid.bounding_box()
+    assert box
+    # The first number: the second column of the first row under the header.
+    page.mouse.dblclick(box["x"] + 200, box["y"] + 52)
+    editor = page.locator("textarea.gdg-input")
+    editor.fill("3")
+    editor.press("Enter")
+    settle(page)
+    expect(page.get_by_role("textbox", name="Numbers")).to_have_value("3, 0.5, -1")
+    assert "preset=Your+own" in page.url

@@ -142,3 +142,33 @@ def test_dragging_a_bar_edits_its_noise_until_the_winner_flips(open_page: Open) 
 def test_straight_through_goes_forward_as_a_one_hot(open_page: Open) -> None:
     page = open_page("/?forward=straight-through")
     assert "the one-hot goes forward" in page.get_by_test_id("pipeline").inner_html()
+
+
+def test_the_samples_on_the_simplex_follow_the_drag(open_page: Open) -> None:
+    page = open_page("/temperature?tau=1")
+    figure = page.locator(".st-key-simplex [data-testid=figure]")
+    figure.scroll_into_view_if_needed()
+    settle(page)
+    dots = figure.locator(".scatterlayer path.point")
+    places = "dots => dots.map((dot) => dot.getAttribute('transform'))"
+    before = dots.evaluate_all(places)
+    slider = page.get_by_test_id("scrub-range")
+    box = slider.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.3, y, steps=10)
+    page.wait_for_timeout(200)
+    dragged = dots.evaluate_all(places)
+    assert dragged != before
+    page.mouse.up()
+    settle(page)
+    # The server draws the same samples where the drag had left them.
+    assert [place(dot) for dot in dots.evaluate_all(places)] == [
+        pytest.approx(place(dot), abs=0.2) for dot in dragged
+    ]
+
+
+def place(transform: str) -> list[float]:
+    return [float(number) for number in transform.removeprefix("translate(").removesuffix(")").split(",")]
