@@ -22,7 +22,7 @@ Table = tuple[list[str], list[tuple[object, ...]]]
 # Seconds that each step of a growing count stays on the screen, to be seen.
 STEP_SHOWN = 0.08
 
-SNIPPET = '''\
+SNIPPET = """\
 import numpy as np
 import torch
 from gumbel_core import category_counts, gumbel_noise, gumbel_softmax
@@ -43,7 +43,7 @@ print("frequencies:    ", [round(f, 4) for f in (counts / {draws}).tolist()])
 print("total variation:", round(total_variation(counts, law), 4))
 print("p-value:        ", round(fit.p_value, 4))
 print("relaxed mean:   ", [round(y, 4) for y in relaxed.mean(0).tolist()])
-'''
+"""
 
 
 def count(config: ManyDrawsConfig) -> Count:

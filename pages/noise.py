@@ -3,7 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
+from torch import Tensor
 
 from gumbel_core.draw import SEEDS
 from gumbel_core.figures.noise import bell, ceiling, feeds, lanes, reach, sign_panel
@@ -199,8 +202,8 @@ def draw_race(now: OneRace, many: Races, names: tuple[str, ...]) -> None:
 def proof(now: OneRace, many: Races, names: tuple[str, ...]) -> str:
     """Four numbered sentences."""
     winner = int(now.race.winner)
-    rates, times, noise = (tex_vector(v.tolist()) for v in (now.race.rates, now.race.times, now.noise))
-    softmax, won = (tex_vector(v.tolist()) for v in (many.trials.law, many.trials.frequencies))
+    rates, times, noise = (_vector(v) for v in (now.race.rates, now.race.times, now.noise))
+    softmax, won = (_vector(v) for v in (many.trials.law, many.trials.frequencies))
     return (
         f"1. Give category $k$ a clock that rings at rate $e^{{\\ell_k}}$. In units of the fastest, the "
         f"rates are ${rates}.$\n"
@@ -248,8 +251,8 @@ def signs(typed: Typed, config: TrialsConfig) -> None:
     with minima:
         draw_sign(minus, typed.names, top, right=False)
     st.latex(
-        rf"\begin{{aligned}} \ell + g &\to {tex_vector(plus.law.tolist(), most=3)} \\"
-        rf"\ell - g &\to {tex_vector(minus.law.tolist(), most=3)} \end{{aligned}}"
+        rf"\begin{{aligned}} \ell + g &\to {_vector(plus.law)} \\"
+        rf"\ell - g &\to {_vector(minus.law)} \end{{aligned}}"
     )
     st.caption(
         "The law of ℓ + g is softmax(ℓ). That of ℓ − g, the diamonds, is the law of the *last* clock to ring "
@@ -293,15 +296,15 @@ def logarithm(typed: Typed, config: TrialsConfig) -> None:
             bind="query-params",
         )  # fmt: skip
     trials = log_trials(config, weight_sum)
-    weights = weights_of(config.logits, weight_sum).tolist()
+    weights = weights_of(config.logits, weight_sum)
     with picture:
         draw_feeds(trials, typed.names, weight_sum)
     with beside:
         st.latex(
-            rf"\begin{{aligned}} w &= {tex_vector(weights, most=3)} \\"
-            rf"\log w &\to {tex_vector(trials['log w'].law.tolist(), most=3)} \\"
-            rf"w &\to {tex_vector(trials['w'].law.tolist(), most=3)} \\"
-            rf"p &\to {tex_vector(trials['p'].law.tolist(), most=3)} \end{{aligned}}"
+            rf"\begin{{aligned}} w &= {_vector(weights)} \\"
+            rf"\log w &\to {_vector(trials['log w'].law)} \\"
+            rf"w &\to {_vector(trials['w'].law)} \\"
+            rf"p &\to {_vector(trials['p'].law)} \end{{aligned}}"
         )
         st.caption(
             "An arrow leads from what is fed to the law of its draws. Gumbel-Max wants log w: then the unit "
@@ -316,7 +319,7 @@ def logarithm(typed: Typed, config: TrialsConfig) -> None:
     take_away(
         "logarithm",
         ["category", "weight", "log_w", "exact_log_w", "w", "exact_w", "p", "exact_p"],
-        zip(typed.names, weights, *(column.tolist() for column in columns), strict=True),
+        zip(typed.names, weights.tolist(), *(column.tolist() for column in columns), strict=True),
         noise_code(config, "") + LOG_CODE.format(weight_sum=weight_sum),
     )
 
@@ -398,6 +401,11 @@ def take_away(name: str, header: list[str], rows: Iterable[Sequence[object]], co
 def _slider(label: str, key: str, bounds: tuple[float, float], step: float) -> float:
     value: float = st.slider(label, *bounds, FIELDS[key].default, step, key=key, bind="query-params")
     return value
+
+
+def _vector(values: NDArray[np.float64] | Tensor) -> str:
+    """The first three numbers: what fits beside a picture and on a phone."""
+    return tex_vector(values.tolist(), most=3)
 
 
 def _factor(value: float) -> str:

@@ -36,7 +36,7 @@ from pages.components.scrub import tau_scrub
 from pages.components.sticky import sticky
 from pages.components.words import plain, question, tex
 
-STRIP_CODE = '''\
+STRIP_CODE = """\
 import torch
 from gumbel_core import gumbel_noise, gumbel_softmax
 from gumbel_core.concrete import expected_max
@@ -54,9 +54,9 @@ largest, error = expected_max(logits, [tau], draws={sparsity_draws}, generator=s
 print("sample:  ", [round(y, 4) for y in gumbel_softmax(logits, tau, noise=one).tolist()])
 print("mean:    ", [round(y, 4) for y in gumbel_softmax(logits, tau, noise=many).mean(0).tolist()])
 print("E[max y]:", f"{{largest.item():.3g}} +- {{error.item():.1g}}")
-'''
+"""
 
-SIMPLEX_CODE = '''\
+SIMPLEX_CODE = """\
 import torch
 from gumbel_core.concrete import is_log_convex, log_density
 
@@ -65,9 +65,9 @@ centre = torch.ones(3, dtype=torch.float64) / 3
 
 print("density at the centre:", float(f"{{log_density(centre, weights.log(), tau).exp().item():.3g}}"))
 print("log-convex:", is_log_convex(3, tau))
-'''
+"""
 
-BINARY_CODE = '''\
+BINARY_CODE = """\
 import torch
 from gumbel_core.concrete import binary_density
 
@@ -75,7 +75,7 @@ tau, log_odds = {tau}, {log_odds}
 
 print("density at one half:", float(f"{{binary_density(torch.tensor(0.5), log_odds, tau).item():.3g}}"))
 print("P(y > 1/2):", round(torch.sigmoid(torch.tensor(log_odds)).item(), 3))
-'''
+"""
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -103,7 +103,9 @@ def lanes(
         "layout": layout(
             height=min(460, 140 + 70 * len(names)), margin={"l": 48, "r": 16, "t": 50, "b": 44},
             xaxis=axis("time", domain=[0, 0.6], range=[0, 1.08 * end], nticks=5),
-            xaxis2=axis("share of races won", domain=[0.68, 1], range=[0, ceiling(frequencies, law)], nticks=3),
+            xaxis2=axis(
+                "share of races won", domain=[0.68, 1], range=[0, ceiling(frequencies, law)], nticks=3
+            ),
             yaxis=axis(
                 tickvals=places, ticktext=labels(names) if shown else _alone(names, winner), showgrid=False,
                 range=[len(names) - 0.4, -0.6],

@@ -154,7 +154,7 @@ def _shade(levels: NDArray[np.int64]) -> str:
         (b"IEND", b""),
     )
     png = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind,
-        body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
     )
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -41,8 +41,10 @@ def strip_figure(
             data.append(_bars(values[column], names, place, colour))
             if row == 0 and column > 0 and len(names) <= MOST_OUTLINED:
                 data.append(_outline(probabilities, place))
-            axes[f"xaxis{place}"] = _strip_names(names, shown=row == 1) | {"domain": domain,
-                                                                           "anchor": f"y{place}"}
+            axes[f"xaxis{place}"] = _strip_names(names, shown=row == 1) | {
+                "domain": domain,
+                "anchor": f"y{place}",
+            }
             axes[f"yaxis{place}"] = axis(
                 ("expectation", "one sample")[row] if column == 0 else "", domain=list(height),
                 anchor=f"x{place}",
@@ -194,8 +196,12 @@ def binary_figure(
     x, x_density, curve: (N,); y, y_density: (M,); draws: equally likely x and their y, led along thin lines.
     """
     highest = 1.15 * max(float(y_density[(y > 0.06) & (y < 0.94)].max()), 1.0)
-    fill: Figure = {"type": "scatter", "mode": "lines", "line": {"color": ACCENT, "width": 2},
-                    "fillcolor": "rgba(31,119,196,0.18)"}
+    fill: Figure = {
+        "type": "scatter",
+        "mode": "lines",
+        "line": {"color": ACCENT, "width": 2},
+        "fillcolor": "rgba(31,119,196,0.18)",
+    }
     paths_x, paths_y = _paths(*draws)
     return {
         "data": [
@@ -250,8 +256,9 @@ def _paths(x: Array, y: Array) -> tuple[list[float | None], list[float | None]]:
     return across, up
 
 
-def _note(text: str, xref: str, x: float, yref: str, y: float, anchor: str, colour: str,
-          **more: Any) -> Figure:
+def _note(
+    text: str, xref: str, x: float, yref: str, y: float, anchor: str, colour: str, **more: Any
+) -> Figure:
     return {
         "text": text, "xref": xref, "x": x, "yref": yref, "y": y, "xanchor": anchor, "showarrow": False,
         "font": {"color": colour, "size": 12},

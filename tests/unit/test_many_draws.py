@@ -82,9 +82,7 @@ def test_tally_is_of_the_argmax_of_this_noise() -> None:
     assert tally.outside == int(((tally.frequencies < tally.low) | (tally.frequencies > tally.high)).sum())
 
 
-@pytest.mark.parametrize(
-    ("tau", "first"), [(0.1, 0.698), (0.5, 0.662), (1, 0.593), (2, 0.499), (5, 0.405)]
-)
+@pytest.mark.parametrize(("tau", "first"), [(0.1, 0.698), (0.5, 0.662), (1, 0.593), (2, 0.499), (5, 0.405)])
 def test_first_mean_of_the_lesson(tau: float, first: float) -> None:
     """LESSONS.md: the first component's mean for p = (.7, .2, .1). Seeded; at 4.5 standard errors and the
     rounding of three digits, a fresh seed would fail once in 150,000."""
