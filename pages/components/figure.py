@@ -21,6 +21,10 @@ def figure(figure: dict[str, Any], *, key: str, alt: str) -> None:
 
     `alt` states in words what it shows now; `key` also names its PNG.
     """
+    _figure(key=key, data={"figure": figure, "alt": alt, "name": key, "plotly": plotly_url()})
+
+
+def plotly_url() -> str:
+    """Where app.py serves Plotly.js. A new version has a new address, for browsers keep what they have."""
     base = st.get_option("server.baseUrlPath").strip("/")
-    url = f"{'/' + base if base else ''}/vendor/plotly.min.js?v={version('plotly')}"
-    _figure(key=key, data={"figure": figure, "alt": alt, "name": key, "plotly": url})
+    return f"{'/' + base if base else ''}/vendor/plotly.min.js?v={version('plotly')}"

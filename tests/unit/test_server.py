@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Scope
 
 import app
+from pages.components.figure import plotly_url
 
 # Over a plain Starlette: a request to `app.app` would start Streamlit's runtime for the rest of the tests.
 # That `app.app` has both is held by the browser tests, in which no figure is drawn without them.
@@ -105,3 +106,10 @@ def test_the_warm_up_imports_what_a_page_needs() -> None:
             pass
 
     asyncio.run(start_and_stop())
+
+
+def test_the_page_begins_with_plotly_where_the_figures_look_for_it() -> None:
+    assert app.plotly_url() == plotly_url()
+    headers = app.Headers(Starlette()).early([(b"content-type", b"text/html; charset=utf-8")])
+    assert headers == [(b"link", f"<{plotly_url()}>; rel=preload; as=script".encode())]
+    assert app.Headers(Starlette()).early([(b"content-type", b"text/javascript")]) == []
