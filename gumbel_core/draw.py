@@ -6,11 +6,12 @@ What the Sampling lesson shows, as numbers. Jang et al. 2017 (arXiv:1611.01144),
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from gumbel_core.logits import MAX_CATEGORIES
+from gumbel_core.logits import MAX_CATEGORIES, format_numbers, parse_logits
 from gumbel_core.sampling import check_temperature, gumbel_max, gumbel_noise, gumbel_softmax
 
 TEMPERATURES = (0.01, 100.0)
@@ -53,12 +54,13 @@ class DrawConfig:
     logits: tuple[float, ...]
     temperature: float = 1.0
     seed: int = 0
-    edits: Mapping[int, float] = field(default_factory=dict)
+    edits: Mapping[int, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_logits(self.logits)
         check_shown_temperature(self.temperature)
         check_seed(self.seed)
+        object.__setattr__(self, "edits", MappingProxyType(dict(self.edits)))
         for index, value in self.edits.items():
             if not 0 <= index < len(self.logits) or not abs(value) <= MAX_EDIT:
                 raise ValueError(f"Noise {value:g} for category {index + 1} is out of range.")
@@ -116,7 +118,7 @@ def parse_edits(text: str, categories: int) -> dict[int, float]:
         place, _, value = entry.partition(":")
         shown = f"'{entry[:24]}'"
         try:
-            index, noise = int(place) - 1, float(value.replace("\u2212", "-"))
+            index, (noise,) = int(place) - 1, parse_logits(value).tolist()
         except ValueError:
             raise ValueError(
                 f"{shown} is not an edit: write a place and its noise, such as 2: 1.35."
@@ -133,4 +135,4 @@ def parse_edits(text: str, categories: int) -> dict[int, float]:
 
 def format_edits(edits: Mapping[int, float]) -> str:
     """The text that `parse_edits` reads back."""
-    return "; ".join(f"{index + 1}: {value:g}" for index, value in sorted(edits.items()))
+    return "; ".join(f"{index + 1}: {format_numbers([value])}" for index, value in sorted(edits.items()))

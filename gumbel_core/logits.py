@@ -18,6 +18,8 @@ KINDS = ("logits", "probabilities", "weights")
 MAX_CATEGORIES = 64
 MAX_TEXT = 4_000
 MAX_NAME = 24
+# The difference of any two logits, and the sum of 64 weights, are then finite doubles.
+MAX_NUMBER = 1e300
 
 _MAX_ECHO = 24
 # A hair wider than 1e-3: three-digit numbers that sum to .999 miss 1 by 1e-3 and a rounding error.
@@ -40,7 +42,7 @@ def parse_logits(text: str, kind: str = "logits") -> torch.Tensor:
 
     If the text holds a comma or a semicolon, these and line breaks separate the numbers; otherwise any white
     space does. One comma at the end is fine. A Unicode minus and an infinity sign are understood; the decimal
-    mark is a point.
+    mark is a point. A number's absolute value is at most 1e300, so that differences of logits stay finite.
 
     Logits are taken as typed, and `-inf` masks a category. Weights and probabilities become their logarithm,
     so a zero masks. Probabilities that sum to 1 within 1e-3 are accepted and normalised to sum to 1.
@@ -73,7 +75,7 @@ def parse_names(text: str, categories: int) -> tuple[str, ...]:
     Missing and empty names become A, B, ... Z, A1, ... by their place; extra ones are ignored.
     Raises LogitsError only if the text is longer than 4,000 characters.
     """
-    _check_length(text)
+    _check_length(text, "The names have")
     names = chain(map(_clean_name, text.split(",")), repeat(""))
     return tuple(name or _letter(index) for index, name in zip(range(categories), names, strict=False))
 
@@ -123,8 +125,8 @@ def _number(entry: str, place: int) -> float:
         raise LogitsError(f"{_entry(entry, place)} is infinite: only a logit of -inf is read, as a mask.")
     if not _NUMBER.fullmatch(plain):
         raise LogitsError(f"{_entry(entry, place)} is not a number.")
-    if math.isinf(value := float(plain)):
-        raise LogitsError(f"{_entry(entry, place)} is too large: numbers end near 1.8e308.")
+    if abs(value := float(plain)) > MAX_NUMBER:
+        raise LogitsError(f"{_entry(entry, place)} is too large: numbers up to 1e300 are read.")
     return value
 
 
@@ -163,9 +165,9 @@ def _sums_to_one(values: Sequence[float]) -> bool:
     return abs(math.fsum(values) - 1) <= _SUM_TOLERANCE
 
 
-def _check_length(text: str) -> None:
+def _check_length(text: str, subject: str = "The text has") -> None:
     if len(text) > MAX_TEXT:
-        raise LogitsError(f"The text has {len(text):,} characters: at most {MAX_TEXT:,} are read.")
+        raise LogitsError(f"{subject} {len(text):,} characters: at most {MAX_TEXT:,} are read.")
 
 
 def _entry(entry: str, place: int) -> str:

@@ -71,7 +71,11 @@ class Way:
         return finite.min().item(), finite.max().item()
 
     def widest_gap(self) -> float:
-        """The lead in logits that this noise can just turn over: its largest value less its smallest."""
+        """The lead in logits that finite noise can just turn over: its largest value less its smallest.
+
+        An infinite `at_zero` turns over any lead, with probability `UNIFORM_STEP`: a leader's -inf, or
+        +inf for one behind.
+        """
         low, high = self.tails()
         return high - low
 
@@ -85,6 +89,11 @@ WAYS = {
     "eps": Way("Two logarithms, padded", "-log(-log(U + 1e-20) + 1e-20)", from_uniform_eps),
     "exponential": Way("Logarithm of an exponential", "-log(E)", from_exponential, _exponential_of),
 }
+
+
+def core_at_zero() -> float:
+    """-4.47: what `gumbel_noise` makes of a single-precision `u = 0`, lifted to the smallest normal number."""
+    return from_uniform(torch.tensor(torch.finfo(torch.float32).tiny)).item()
 
 
 def wins_from_behind(gap: float) -> float:

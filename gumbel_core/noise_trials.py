@@ -52,6 +52,11 @@ class Trials:
     distance: float
     chance: float
 
+    @property
+    def biased(self) -> bool:
+        """Whether the law is another than the one wanted, by more than the rounding of its computation."""
+        return self.bias > 1e-9
+
 
 @dataclass(frozen=True)
 class OneRace:

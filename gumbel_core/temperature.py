@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit, logit
+from torch import Tensor
+from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
 from gumbel_core.concrete import binary_density, expected_max, is_log_convex, log_density
 from gumbel_core.draw import (
@@ -146,6 +148,7 @@ class Simplex:
 
     masses (3,): the share of one-hot samples at each corner, the weights normalised
     perturbed (N, 3): logits + noise; samples (N, 3): softmax of it over tau
+    log_densities (N,): at the samples, over the first two coordinates
     log_ratio (G, G): on `simplex_grid`, log10 of the density over that of the uniform law
     at_centre: the density at (1/3, 1/3, 1/3), over the first two coordinates
     log_convex: tau <= 1/2
@@ -154,6 +157,7 @@ class Simplex:
     masses: Array
     perturbed: Array
     samples: Array
+    log_densities: Array
     log_ratio: Array
     at_centre: float
     log_convex: bool
@@ -164,18 +168,31 @@ def simplex(config: SimplexConfig) -> Simplex:
     logits = torch.tensor(config.weights, dtype=torch.float64).log()
     generator = torch.Generator().manual_seed(config.seed)
     noise = gumbel_noise((config.draws, CORNERS), generator=generator, dtype=torch.float64)
+    perturbed = logits + noise
     points = torch.from_numpy(simplex_grid())
     uniform = math.lgamma(CORNERS)  # log (n-1)!, the uniform density
     log_ratio = (log_density(points, logits, config.temperature) - uniform) / math.log(10)
     centre = torch.full((CORNERS,), 1 / CORNERS, dtype=torch.float64)
     return Simplex(
         masses=logits.softmax(-1).numpy(),
-        perturbed=(logits + noise).numpy(),
+        perturbed=perturbed.numpy(),
         samples=gumbel_softmax(logits, config.temperature, noise=noise).numpy(),
+        log_densities=_log_density_at(perturbed, logits, config.temperature).numpy(),
         log_ratio=log_ratio.numpy(),
         at_centre=log_density(centre, logits, config.temperature).exp().item(),
         log_convex=is_log_convex(CORNERS, config.temperature),
     )
+
+
+def _log_density_at(perturbed: Tensor, logits: Tensor, temperature: float) -> Tensor:
+    """Log density (N,) at `softmax(perturbed / tau)`, (N, 3): finite also where that rounds to a corner."""
+    log_samples = torch.log_softmax(perturbed / temperature, dim=-1)
+    law = ExpRelaxedCategorical(
+        torch.tensor(temperature, dtype=torch.float64), logits=logits, validate_args=False
+    )
+    # The law of log y; dy = y d(log y) makes it that of y.
+    density: Tensor = law.log_prob(log_samples) - log_samples.sum(-1)
+    return density
 
 
 def simplex_grid() -> Array:

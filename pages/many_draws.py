@@ -7,17 +7,24 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from gumbel_core.figures import many_draws as figures
-from gumbel_core.logits import format_numbers
+from gumbel_core.logits import MAX_CATEGORIES, format_numbers
 from gumbel_core.many_draws import EDGES, Count, ManyDrawsConfig, Relaxed, Tally, exact_marginal, relax
 from pages.components.code import download_csv, show_code
 from pages.components.controls import Typed, draws_input, logits_input, seed_input
 from pages.components.figure import figure
-from pages.components.link import FIELDS
+from pages.components.link import FIELDS, rerun_page
 from pages.components.scrub import tau_scrub
-from pages.components.words import question, tex, tex_vector
+from pages.components.words import Cases, question, tex, tex_vector, words_that_set
 
 # A header and rows.
 Table = tuple[list[str], list[tuple[object, ...]]]
+
+CASES: Cases = {
+    "ten draws": {"draws": 10},
+    "a million, counted as you watch": {"draws": 1_000_000},
+    "τ = 0.1, nearly one-hot": {"tau": 0.1},
+    "τ = 10, nearly uniform": {"tau": 10.0},
+}
 
 # Seconds that each step of a growing count stays on the screen, to be seen.
 STEP_SHOWN = 0.08
@@ -79,12 +86,13 @@ def lab(typed: Typed) -> None:
 
     two_pictures(config, now.tally, relaxed, tau, typed.names)
     verdict(now)
-    words_that_set()
+    words_that_set(CASES)
     question(
         "Turn τ up to 10. Which of the two pictures moves?",
         {
             "The counts": "They rest: τ divides all perturbed logits alike, so each draw keeps its winner.",
-            "The mean": "Right. Every draw keeps its winner and gives more to the others: a flat mean.",
+            "The mean": "Right. Every draw keeps its winner and gives more to the others, until the mean is "
+            "flat (with equal logits it is flat already).",
             "Both": "Only the mean: τ divides all perturbed logits alike, so each draw keeps its winner.",
         },
         key="many_draws_question",
@@ -104,7 +112,7 @@ def grow() -> None:
     try:
         st.rerun(scope="fragment")
     except StreamlitAPIException:  # this was a run of the whole page, as at its opening
-        st.rerun()
+        rerun_page()
 
 
 def two_pictures(
@@ -148,25 +156,6 @@ def verdict(now: Count) -> None:
         f"here {bars if tally.outside else 'all do'}."
         + ("" if now.done else f" Counting: {tally.draws:,} of {now.config.draws:,}.")
     )
-
-
-# Words that set the picture: the cases worth a look.
-CASES: dict[str, dict[str, int | float]] = {
-    "ten draws": {"draws": 10},
-    "a million, counted as you watch": {"draws": 1_000_000},
-    "τ = 0.1, nearly one-hot": {"tau": 0.1},
-    "τ = 10, nearly uniform": {"tau": 10.0},
-}
-
-
-def words_that_set() -> None:
-    st.pills("See it with", list(CASES), key="case", on_change=set_case, label_visibility="collapsed")
-
-
-def set_case() -> None:
-    """Take the picked case's values. The word does not stay lit: the next move may leave the case."""
-    st.session_state.update(CASES.get(st.session_state.case, {}))
-    st.session_state.case = None
 
 
 def equation(config: ManyDrawsConfig, tally: Tally, relaxed: Relaxed, tau: float) -> None:
@@ -230,13 +219,14 @@ def samples(config: ManyDrawsConfig, relaxed: Relaxed, tau: float, names: tuple[
 
 def category_input(categories: int) -> int:
     """Which category's marginal is drawn, by index. A place beyond the last category shows the last."""
-    if st.session_state.get("component", 1) > categories:
-        st.session_state.component = categories
     st.number_input(
-        "Component of category", 1, categories, min(FIELDS["component"].default, categories),
+        "Component of category", 1, MAX_CATEGORIES, FIELDS["component"].default,
         key="component", bind="query-params", width=180,
     )  # fmt: skip
-    return int(st.session_state.component) - 1
+    place = int(st.session_state.component)
+    if place > categories:
+        st.caption(f"There are {categories} categories: the last is shown.")
+    return min(place, categories) - 1
 
 
 def table(tally: Tally, relaxed: Relaxed, names: tuple[str, ...]) -> Table:

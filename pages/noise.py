@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gumbel_core.draw import SEEDS
-from gumbel_core.figures.noise import bell, ceiling, feeds, lanes, reach, sign_panel
+from gumbel_core.figures.noise import bell, feeds, headroom, lanes, reach, sign_panel
 from gumbel_core.gumbel_law import (
     LOCATIONS,
     SAMPLES,
     SCALES,
     UNIFORMS,
+    Law,
     LawConfig,
     gumbel_law,
     inverse_transform,
     standard_density,
 )
 from gumbel_core.logits import format_numbers
-from gumbel_core.noise import UNIFORM_STEP, WAYS, wins_from_behind
+from gumbel_core.noise import UNIFORM_STEP, WAYS, core_at_zero, wins_from_behind
 from gumbel_core.noise_trials import (
     DRAWS,
     WEIGHT_SUMS,
@@ -100,11 +101,12 @@ for name, scores in [("log w", w.log()), ("w", w), ("p", p)]:
 """
 
 TAILS_CODE = """\
-from gumbel_core.noise import WAYS
+from gumbel_core.noise import WAYS, core_at_zero
 
 for way in WAYS.values():
     low, high = way.tails()
     print(f"{way.formula:30} from {low:.2f} to {high:.2f}, U = 0 gives {way.at_zero():.2f}")
+print(f"the core at U = 0: {core_at_zero():.2f}")
 """
 
 
@@ -157,11 +159,21 @@ def law(seed: int) -> None:
         f"${tex(drawn.sample_variance)}.$"
     )
     take_away(
-        "gumbel_samples",
-        ["noise", "density_of_samples"],
-        zip(drawn.centres.tolist(), drawn.heights.tolist(), strict=True),
+        "gumbel_law",
+        ["series", "x", "y"],
+        law_rows(drawn),
         LAW_CODE.format(u=u, location=location, scale=scale, samples=SAMPLES, seed=seed),
     )
+
+
+def law_rows(drawn: Law) -> list[tuple[str, float, float]]:
+    """The picture's curves and bars, point by point."""
+    series = [
+        ("cdf", drawn.x, drawn.cdf),
+        ("pdf", drawn.x, drawn.pdf),
+        ("histogram", drawn.centres, drawn.heights),
+    ]
+    return [(name, *point) for name, x, y in series for point in zip(x.tolist(), y.tolist(), strict=True)]
 
 
 @st.fragment
@@ -233,19 +245,15 @@ def winning_time(races: Races, names: tuple[str, ...]) -> str:
 def signs(typed: Typed, config: TrialsConfig) -> None:
     """Maxima and minima side by side, and the law that each gives."""
     st.markdown("#### 3. The wrong sign")
-    question(
-        "Noise with the wrong sign: will the frequencies still follow softmax?",
-        {
-            "Yes, noise is noise": "Look at the orange bars: they do not fill their outlines. "
-            "Only two categories, or equal ones, cannot tell the signs apart.",
-            "No": "Right. With −g the *last* clock to ring wins, at rates $e^{-\\ell}$: another law.",
-        },
-        key="noise_question",
-    )
     trials = sign_trials(config)
     plus, minus = trials["+"], trials["-"]
+    question(
+        "Noise with the wrong sign: will the frequencies still follow softmax?",
+        verdicts(minus),
+        key="noise_question",
+    )
     maxima, minima = st.columns(2, gap="large")
-    top = ceiling(plus.wanted, plus.frequencies, minus.frequencies)
+    top = headroom(plus.wanted, plus.frequencies, minus.frequencies)
     with maxima:
         draw_sign(plus, typed.names, top, right=True)
     with minima:
@@ -268,6 +276,22 @@ def signs(typed: Typed, config: TrialsConfig) -> None:
     )
 
 
+def verdicts(minus: Trials) -> dict[str, str]:
+    """What each answer to the question earns: it depends on the typed law."""
+    last = "With −g the *last* clock to ring wins, at rates $e^{-\\ell}$"
+    if minus.biased:
+        return {
+            "Yes, noise is noise": "Not here: the diamonds, the exact law of ℓ − g, are a total variation of "
+            f"${tex(minus.bias)}$ away from the outlines. The bars follow the diamonds, up to chance.",
+            "No": f"Right. {last}: another law.",
+        }
+    same = "two open categories, equal ones or a sure winner cannot tell the signs apart"
+    return {
+        "Yes, noise is noise": f"For these logits, yes: {same}. Most others can.",
+        "No": f"Right for most laws. {last}, and for these logits that is softmax too: {same}.",
+    }
+
+
 def draw_sign(trials: Trials, names: tuple[str, ...], top: float, *, right: bool) -> None:
     x, density = standard_density(-6, 6, minima=not right)
     figure(
@@ -281,7 +305,7 @@ def draw_sign(trials: Trials, names: tuple[str, ...], top: float, *, right: bool
     )  # fmt: skip
     chance = f"chance alone leaves {trials.chance:.4f} on average."
     st.markdown(f"Total variation from softmax: **{trials.distance:.4f}**; {chance}")
-    if trials.bias > 1e-9:
+    if trials.biased:
         st.markdown(f"No number of draws mends it: the exact law is {trials.bias:.4f} away.")
 
 
@@ -363,7 +387,7 @@ def tails() -> None:
         st.markdown(
             f"- `{ways[0].formula}`: `torch.rand` gives multiples of $2^{{-24}}$, so the noise ends at "
             f"{highs[0]:.2f}, and once in {round(1 / UNIFORM_STEP):,} draws $U = 0$ gives $-\\infty$. The "
-            "core lifts that one value, and nothing else.\n"
+            f"core lifts that one value to ${tex(core_at_zero())}$, and nothing else.\n"
             f"- `{ways[1].formula}`, as tutorials write it, changes $U = 0$ alone, which gives "
             f"${tex(zeros[1])}$: to any other $U$, single precision cannot add so little.\n"
             f"- `{ways[2].formula}` needs no padding, but $E = 0$ would give $+\\infty$, a winner for no "
@@ -371,8 +395,11 @@ def tails() -> None:
         )
         gap = ways[0].widest_gap()
         st.caption(
-            f"A lead of more than {highs[0]:.2f} + {-lows[0]:.2f} = {gap:.2f} logits is never turned over in "
-            f"single precision. By the exact law it is, in up to ${tex(wins_from_behind(gap))}$ of draws."
+            f"But for $U = 0$, a lead of more than {highs[0]:.2f} + {-lows[0]:.2f} = {gap:.2f} logits is "
+            "never turned over in single precision. By the exact law it is, in up to "
+            f"${tex(wins_from_behind(gap))}$ of draws. A leader's $-\\infty$ loses any lead, and comes more "
+            f"often than that: with probability $2^{{-24}} = {tex(UNIFORM_STEP)}$. A $+\\infty$ behind the "
+            "leader would do the same."
         )
     rows = zip([way.formula for way in ways], lows, highs, zeros, strict=True)
     take_away("tails", ["way", "smallest", "largest", "at_u_0"], rows, TAILS_CODE)

@@ -10,7 +10,7 @@ from pages.components.controls import Typed, logits_input, seed_input, temperatu
 from pages.components.figure import figure
 from pages.components.link import FORWARDS
 from pages.components.scrub import draw_scrub
-from pages.components.words import plain, question, tex, tex_vector
+from pages.components.words import Cases, plain, question, tex, tex_vector, words_that_set
 
 SNIPPET = """\
 import torch
@@ -26,6 +26,13 @@ print("relaxed: ", [round(y, 4) for y in relaxed.tolist()])
 print("winner:  ", winner.item())
 print("gradient:", [round(d, 4) for d in gradient.tolist()])
 """
+
+CASES: Cases = {
+    "τ = 0.1, all but one-hot": {"tau": 0.1},
+    "τ = 10, all alike": {"tau": 10.0},
+    "τ = 0.01, no slope left": {"tau": 0.01},
+    "straight-through": {"forward": FORWARDS[1]},
+}
 
 
 def snippet(config: DrawConfig) -> str:
@@ -52,12 +59,15 @@ def opening() -> None:
 
 
 def read_edits(categories: int) -> dict[int, float]:
-    """The edited noise of the bound text, or none with a sentence at the field."""
+    """The edited noise of the bound text. What cannot be read is told there, and the last good edits stay."""
     try:
-        return parse_edits(st.session_state.edits, categories)
+        edits = parse_edits(st.session_state.edits, categories)
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/edit:")
-        return {}
+        last_good: dict[int, float] = st.session_state.get("_edits", {})
+        return {index: value for index, value in last_good.items() if index < categories}
+    st.session_state["_edits"] = edits
+    return edits
 
 
 @st.fragment
@@ -86,6 +96,7 @@ def lab(typed: Typed) -> None:
     now = draw(config)
     with picture:
         draw_scrub(now, typed.names, config, hard=st.session_state.forward == FORWARDS[1])
+    words_that_set(CASES)
     question(
         "Drag τ from 10 down to .1. Does another category win on the way?",
         {
@@ -119,13 +130,14 @@ def equation(config: DrawConfig, now: Draw, names: tuple[str, ...]) -> None:
     st.markdown("#### In numbers")
     tau = tex(config.temperature)
     y, slope = now.relaxed[now.winner].item(), now.gradient[now.winner].item()
+    rest = sum(value for index, value in enumerate(now.relaxed.tolist()) if index != now.winner)
     st.latex(
         rf"""\begin{{aligned}}
         y &= \mathrm{{softmax}}\bigl((\ell + g)\,/\,\tau\bigr) \\
           &= \mathrm{{softmax}}\bigl({tex_vector(now.perturbed.tolist())}\,/\,{tau}\bigr) \\
           &= {tex_vector(now.relaxed.tolist())} \\[8pt]
         \frac{{\partial y_w}}{{\partial \ell_w}} &= \frac{{y_w\,(1 - y_w)}}{{\tau}}
-           = \frac{{{tex(y)}\,(1 - {tex(y)})}}{{{tau}}} = {tex(slope)}
+           = \frac{{{tex(y)} \cdot {tex(rest)}}}{{{tau}}} = {tex(slope)}
         \end{{aligned}}"""
     )
     st.caption(

@@ -155,9 +155,11 @@ def sparse(typed: Typed, tau: float, seed: int) -> None:
         "errors. The grey ones are 2, 4, 8 and 16 equal categories: the more of them, the smaller the τ that "
         "makes a sample one-hot."
     )
-    rows = np.stack([curve.temperatures, curve.mean, curve.standard_error], 1).tolist()
+    equal = uniform_lines()
+    rows = np.stack([curve.temperatures, curve.mean, curve.standard_error, *equal.values()], 1).tolist()
     with below(caption):
-        download_csv("sparsity", ["tau", "mean_of_max", "standard_error"], rows)
+        header = ["tau", "mean_of_max", "standard_error", *(f"{k}_equal_categories" for k in equal)]
+        download_csv("sparsity", header, rows)
     show_code(strip_code(typed, tau, seed))
 
 
@@ -169,7 +171,8 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
         {
             "In the middle": "Drag τ down and look: the middle empties. It fills when τ grows.",
             "At the corners": "Right. From ½ = 1/(n − 1) down no mode stands inside.",
-            "Along the edges": "On their way: a fifth do at τ = ½, and further down only corners are left.",
+            "Along the edges": "On their way: a sample's smallest component fades fastest, which draws it "
+            "towards an edge, and as τ → 0 it ends at a corner.",
         },
         key="temperature_question",
     )
@@ -195,7 +198,8 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
             "While you drag τ the dots move with it; the shade follows on release."
         )
         with below(caption):
-            download_csv("simplex", ["y1", "y2", "y3"], now.samples.tolist())
+            rows = np.column_stack([now.samples, now.log_densities]).tolist()
+            download_csv("simplex", ["y1", "y2", "y3", "log_density"], rows)
     show_code(SIMPLEX_CODE.format(tau=tau, weights=format_numbers(weights)))
 
 
@@ -282,8 +286,19 @@ def binary_case(tau: float) -> None:
             + (", where the density is cut off here." if tau < 1 else ".")
         )
         with below(caption):
-            download_csv("binary", ["y", "density"], np.stack([now.y, now.y_density], 1).tolist())
+            download_csv("binary", ["series", "x", "y"], binary_rows(now))
     show_code(BINARY_CODE.format(tau=tau, log_odds=log_odds))
+
+
+def binary_rows(now: Binary) -> list[tuple[str, float, float]]:
+    """The picture's curves and dots, point by point."""
+    drawn = [
+        ("density of x", now.x, now.x_density),
+        ("sigmoid", now.x, now.curve),
+        ("equally likely x", now.draws_x, now.draws_y),
+        ("density of y", now.y, now.y_density),
+    ]
+    return [(name, *point) for name, x, y in drawn for point in zip(x.tolist(), y.tolist(), strict=True)]
 
 
 def binary_equation(log_odds: float, tau: float, now: Binary) -> None:

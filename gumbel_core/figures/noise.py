@@ -33,17 +33,17 @@ def bell(
     path = {"color": CONTRAST, "width": 2, "dash": "dot"}
     return {
         "data": [
-            _line(x, cdf, "cdf"),
+            _curve(x, cdf, "cdf"),
             {"type": "scatter", "mode": "lines", "x": [low, value, value], "y": [u, u, 0], "line": path,
              "hoverinfo": "skip", "name": "path of u"},
             {"type": "scatter", "mode": "markers", "x": [low, value], "y": [u, u], "name": "u",
              "marker": {"color": CONTRAST, "size": 11, "symbol": ["circle", "circle-open"],
                         "line": {"width": 2, "color": CONTRAST}},
              "cliponaxis": False, "hovertemplate": "u = %{y:.3f}<extra></extra>"},
-            {"type": "bar", "x": _short(centres), "y": _short(heights), "yaxis": "y2", "name": "samples",
+            {"type": "bar", "x": _rounded(centres), "y": _rounded(heights), "yaxis": "y2", "name": "samples",
              "marker": {"color": MUTED, "opacity": 0.45},
              "hovertemplate": "samples near %{x:.2f}: %{y:.3f}<extra></extra>"},
-            _line(x, pdf, "pdf", yaxis="y2"),
+            _curve(x, pdf, "pdf", yaxis="y2"),
             {"type": "scatter", "mode": "lines", "x": [mean, mean], "y": [0, 0.66], "yaxis": "y2",
              "name": "mean", "line": {"color": MUTED, "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"},
             {"type": "scatter", "mode": "lines", "x": [value, value], "y": [0, 0.8], "yaxis": "y2",
@@ -61,8 +61,8 @@ def bell(
                 _note(f"u = {u:.3g}", low, u, "y", xshift=8, yshift=10 if u < 0.9 else -12, xanchor="left"),
                 _note("cdf: share below", high, 0.12, "y", xanchor="right"),
                 _note("pdf and samples", high, 0.14, "y2", xanchor="right"),
-                _note(f"draw {value:.2f}", value, 0.74, "y2", **_beside(right=mean <= value < 0.6 * high)),
-                _note(f"mean {mean:.2f}", mean, 0.62, "y2", **_beside(right=value < mean)),
+                _note(f"draw {value:.2f}", value, 0.74, "y2", **_side(right=mean <= value < 0.6 * high)),
+                _note(f"mean {mean:.2f}", mean, 0.62, "y2", **_side(right=value < mean)),
             ],
         ),
     }  # fmt: skip
@@ -92,10 +92,10 @@ def lanes(
              "textposition": ["top left" if time > 0.6 * end else "middle right" for time in drawn],
              "customdata": [f"{time:.4g}" if math.isfinite(time) else "never" for time in rings.tolist()],
              "hovertemplate": "%{customdata}<extra></extra>"},
-            {"type": "bar", "orientation": "h", "xaxis": "x2", "y": places, "x": _short(frequencies),
+            {"type": "bar", "orientation": "h", "xaxis": "x2", "y": places, "x": _rounded(frequencies),
              "width": 0.5, "marker": {"color": ACCENT, "opacity": 0.75},
              "hovertemplate": "won %{x:.4f}<extra></extra>"},
-            {"type": "scatter", "mode": "markers", "xaxis": "x2", "y": places, "x": _short(law),
+            {"type": "scatter", "mode": "markers", "xaxis": "x2", "y": places, "x": _rounded(law),
              "cliponaxis": False, "hovertemplate": "softmax %{x:.4f}<extra></extra>",
              "marker": {"symbol": "line-ns-open", "color": CONTRAST, "size": _tick(len(names)),
                         "line": {"width": 3}}},
@@ -104,7 +104,7 @@ def lanes(
             height=min(460, 140 + 70 * len(names)), margin={"l": 48, "r": 16, "t": 50, "b": 44},
             xaxis=axis("time", domain=[0, 0.6], range=[0, 1.08 * end], nticks=5),
             xaxis2=axis(
-                "share of races won", domain=[0.68, 1], range=[0, ceiling(frequencies, law)], nticks=3
+                "share of races won", domain=[0.68, 1], range=[0, headroom(frequencies, law)], nticks=3
             ),
             yaxis=axis(
                 tickvals=places, ticktext=labels(names) if shown else _alone(names, winner), showgrid=False,
@@ -127,8 +127,8 @@ def sign_panel(
     colour = ACCENT if right else CONTRAST
     low, high = np.asarray(x)[[0, -1]].tolist()
     data = [
-        _line(x, density, "density", yaxis="y2", xaxis="x2", colour=colour, dash="solid" if right else "dash",
-              fill="tozeroy"),
+        _curve(x, density, "density", yaxis="y2", xaxis="x2", colour=colour,
+               dash="solid" if right else "dash", fill="tozeroy"),
         _frames(wanted),
         _measured(frequencies, "frequency", colour, hatch="" if right else "/"),
     ]  # fmt: skip
@@ -171,12 +171,12 @@ def feeds(
             height=400, barmode="overlay", showlegend=True, margin={"l": 44, "r": 8, "t": 30, "b": 84},
             legend={"orientation": "h", "x": 0, "y": -0.14, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"},
             xaxis=category_axis(names) | {"ticktext": _few(names)},
-            yaxis=axis(range=[0, ceiling(wanted, *frequencies.values())]),
+            yaxis=axis(range=[0, headroom(wanted, *frequencies.values())]),
         ),
     }  # fmt: skip
 
 
-def ceiling(*shares: ArrayLike) -> float:
+def headroom(*shares: ArrayLike) -> float:
     """The top of an axis: room for the highest bar and its diamond."""
     return min(1.06, 1.08 * max(float(np.max(share)) for share in shares))
 
@@ -202,7 +202,7 @@ def reach(
     at_edge = [min(max(value, left + 0.3), right - 0.3) for value in zero]
     return {
         "data": [
-            _line(x, density, "density of the noise", yaxis="y2", colour=MUTED, dash="dot", fill="tozeroy"),
+            _curve(x, density, "density of the noise", yaxis="y2", colour=MUTED, dash="dot", fill="tozeroy"),
             {"type": "scatter", "mode": "lines", "x": spans, "y": rows, "line": {"color": ACCENT, "width": 5},
              "hoverinfo": "skip"},
             _ends(low, places),
@@ -225,12 +225,13 @@ def reach(
     }  # fmt: skip
 
 
-def _line(
+def _curve(
     x: ArrayLike, y: ArrayLike, name: str, *, colour: str = ACCENT, dash: str = "solid", **more: str
 ) -> Figure:
     line = {"color": colour, "width": 2.5, "dash": dash}
     hover = "%{x:.2f}: %{y:.3f}<extra></extra>"
-    drawn = {"type": "scatter", "mode": "lines", "x": _short(x), "y": _short(y), "name": name, "line": line}
+    points = {"x": _rounded(x), "y": _rounded(y)}
+    drawn = {"type": "scatter", "mode": "lines", "name": name, "line": line} | points
     # Eight digits of a colour: the last two are its opacity.
     return drawn | {"hovertemplate": hover} | ({"fillcolor": f"{colour}22"} if "fill" in more else {}) | more
 
@@ -238,7 +239,7 @@ def _line(
 def _frames(wanted: ArrayLike) -> Figure:
     """Outlined bars, wider than those that should fill them."""
     return {
-        "type": "bar", "x": list(range(np.size(wanted))), "y": _short(wanted), "width": 0.92,
+        "type": "bar", "x": list(range(np.size(wanted))), "y": _rounded(wanted), "width": 0.92,
         "name": "softmax(ℓ)",
         "marker": {"color": "rgba(0,0,0,0)", "line": {"color": MUTED, "width": 2}},
         "hovertemplate": "softmax %{y:.4f}<extra></extra>",
@@ -250,7 +251,7 @@ def _measured(
 ) -> Figure:
     drawn = np.asarray(frequencies, dtype=np.float64)
     return {
-        "type": "bar", "x": (np.arange(drawn.size) + offset).round(4).tolist(), "y": _short(drawn),
+        "type": "bar", "x": (np.arange(drawn.size) + offset).round(4).tolist(), "y": _rounded(drawn),
         "width": width, "name": name, "hovertemplate": "frequency %{y:.4f}<extra></extra>",
         "marker": {
             "color": colour, "opacity": 0.85,
@@ -263,7 +264,7 @@ def _exact(law: ArrayLike, *, offset: float = 0, legend: bool = False) -> Figure
     exact = np.asarray(law, dtype=np.float64)
     return {
         "type": "scatter", "mode": "markers", "x": (np.arange(exact.size) + offset).round(4).tolist(),
-        "y": _short(exact), "name": "exact law", "showlegend": legend, "legendrank": 2000,
+        "y": _rounded(exact), "name": "exact law", "showlegend": legend, "legendrank": 2000,
         "cliponaxis": False, "marker": {"symbol": "diamond", "size": _size(exact.size), "color": "#FFFFFF",
                    "line": {"color": "#1B1F24", "width": 1.5}},
         "hovertemplate": "exact law %{y:.4f}<extra></extra>",
@@ -282,7 +283,7 @@ def _note(text: str, x: float, y: float, yref: str, **more: object) -> Figure:
     return {"text": text, "x": x, "y": y, "xref": "x", "yref": yref, "showarrow": False} | more
 
 
-def _beside(*, right: bool) -> Figure:
+def _side(*, right: bool) -> Figure:
     """A note to the right or to the left of its place."""
     return {"xanchor": "left", "xshift": 6} if right else {"xanchor": "right", "xshift": -6}
 
@@ -357,7 +358,7 @@ def _zero_mark(value: float) -> str:
     return "diamond"
 
 
-def _short(values: ArrayLike) -> list[float]:
+def _rounded(values: ArrayLike) -> list[float]:
     """Five digits: finer than a pixel, and short messages."""
     rounded: list[float] = np.asarray(values, dtype=np.float64).round(5).tolist()
     return rounded

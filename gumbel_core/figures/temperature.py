@@ -38,7 +38,7 @@ def strip_figure(
             place = str(row * len(titles) + column + 1)
             place = "" if place == "1" else place
             colour = ACCENT if column == len(titles) - 1 else CONTRAST if column == 0 else MUTED
-            data.append(_bars(values[column], names, place, colour))
+            data.append(_strip_bars(values[column], names, place, colour))
             if row == 0 and column > 0 and len(names) <= MOST_OUTLINED:
                 data.append(_outline(probabilities, place))
             axes[f"xaxis{place}"] = _strip_names(names, shown=row == 1) | {
@@ -69,7 +69,7 @@ def _columns(count: int) -> list[list[float]]:
     return [[round(start, 4), round(start + width, 4)] for start in starts]
 
 
-def _bars(values: Array, names: Sequence[str], place: str, colour: str) -> Figure:
+def _strip_bars(values: Array, names: Sequence[str], place: str, colour: str) -> Figure:
     return {
         "type": "bar", "y": values.round(4).tolist(), "x": list(range(len(values))),
         "marker": {"color": colour},
@@ -126,7 +126,7 @@ def sparsity_figure(
     x = temperatures.round(5).tolist()
     ribbon = np.concatenate([mean + 2 * standard_error, (mean - 2 * standard_error)[::-1]]).clip(0, 1)
     faint = [
-        _line(x, curve.round(4).tolist(), {"color": MUTED, "width": 1.2}, f"{k} equal categories")
+        _against_tau(x, curve.round(4).tolist(), {"color": MUTED, "width": 1.2}, f"{k} equal categories")
         for k, curve in uniform.items()
     ]
     return {
@@ -135,9 +135,9 @@ def sparsity_figure(
             {"type": "scatter", "x": x + x[::-1], "y": ribbon.round(4).tolist(), "fill": "toself",
              "mode": "none",
              "fillcolor": "rgba(31,119,196,0.22)", "hoverinfo": "skip"},
-            _line(ends, [1, 1], {"color": MUTED, "width": 1, "dash": "dot"}, "one-hot"),
-            _line(ends, [floor, floor], {"color": CONTRAST, "width": 1.4, "dash": "dash"}, "uniform"),
-            _line(x, mean.round(4).tolist(), {"color": ACCENT, "width": 3}, "what you typed"),
+            _against_tau(ends, [1, 1], {"color": MUTED, "width": 1, "dash": "dot"}, "one-hot"),
+            _against_tau(ends, [floor, floor], {"color": CONTRAST, "width": 1.4, "dash": "dash"}, "uniform"),
+            _against_tau(x, mean.round(4).tolist(), {"color": ACCENT, "width": 3}, "what you typed"),
             {"type": "scatter", "mode": "markers", "x": [tau], "y": [round(value, 4)], "name": "now",
              "marker": {"color": ACCENT, "size": 13, "symbol": "diamond",
                         "line": {"color": "white", "width": 1.5}},
@@ -152,8 +152,8 @@ def sparsity_figure(
             shapes=[{"type": "line", "x0": tau, "x1": tau, "y0": 0, "y1": value,
                      "line": {"color": ACCENT, "width": 1, "dash": "dot"}}],
             annotations=[
-                *(_beside(f"K = {k}", float(curve[-1])) for k, curve in uniform.items()),
-                _beside("one-hot", 1.0),
+                *(_at_end(f"K = {k}", float(curve[-1])) for k, curve in uniform.items()),
+                _at_end("one-hot", 1.0),
                 {"text": f"1/K = {floor:.3g}", "x": -2, "y": floor, "xanchor": "left", "yanchor": "bottom",
                  "showarrow": False, "font": {"color": CONTRAST, "size": 12}},
                 {"text": f"<b>{value:.3f}</b> at τ {tau:.3g}", "x": float(np.log10(tau)), "y": value,
@@ -166,14 +166,14 @@ def sparsity_figure(
     }  # fmt: skip
 
 
-def _line(x: list[float], y: list[float], line: Figure, name: str) -> Figure:
+def _against_tau(x: list[float], y: list[float], line: Figure, name: str) -> Figure:
     return {
         "type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "name": name,
         "hovertemplate": f"{name}, τ = %{{x:.3g}}: %{{y:.3f}}<extra></extra>",
     }  # fmt: skip
 
 
-def _beside(text: str, y: float) -> Figure:
+def _at_end(text: str, y: float) -> Figure:
     return {
         "text": text, "x": 1, "xref": "paper", "xanchor": "left", "xshift": 4, "y": y, "yanchor": "middle",
         "showarrow": False, "font": {"size": 11, "color": MUTED},
@@ -235,12 +235,13 @@ def binary_figure(
                         showgrid=False),
             yaxis2=axis(domain=[0, 0.27], anchor="x", range=[0.27, 0], showticklabels=False, showgrid=False),
             annotations=[
-                _note(f"sigmoid(x / {temperature:.3g})", "x", 9.8, "y", 0.4, "right", ACCENT),
-                _note("density of y", "x2 domain", 0, "paper", 1.0, "left", ACCENT, yanchor="bottom"),
-                _note("density of x", "x", -9.8, "y2", 0.2, "left", ACCENT),
-                _note(f"step: P(1) = {p_one:.2f}", "x", 9.8, "y", 1.02, "right", CONTRAST, yanchor="bottom"),
-                _note(f"step: P(0) = {1 - p_one:.2f}", "x", -9.8, "y", -0.03, "left", CONTRAST,
-                      yanchor="top"),
+                _tinted_note(f"sigmoid(x / {temperature:.3g})", "x", 9.8, "y", 0.4, "right", ACCENT),
+                _tinted_note("density of y", "x2 domain", 0, "paper", 1.0, "left", ACCENT, yanchor="bottom"),
+                _tinted_note("density of x", "x", -9.8, "y2", 0.2, "left", ACCENT),
+                _tinted_note(f"step: P(1) = {p_one:.2f}", "x", 9.8, "y", 1.02, "right", CONTRAST,
+                             yanchor="bottom"),
+                _tinted_note(f"step: P(0) = {1 - p_one:.2f}", "x", -9.8, "y", -0.03, "left", CONTRAST,
+                             yanchor="top"),
             ],
         ),
     }  # fmt: skip
@@ -256,7 +257,7 @@ def _paths(x: Array, y: Array) -> tuple[list[float | None], list[float | None]]:
     return across, up
 
 
-def _note(
+def _tinted_note(
     text: str, xref: str, x: float, yref: str, y: float, anchor: str, colour: str, **more: Any
 ) -> Figure:
     return {

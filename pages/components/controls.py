@@ -36,7 +36,7 @@ class Typed:
 def logits_input() -> Typed:
     """The distribution that the visitor types. A text that cannot be read is told at the field, and the last
     good one stays."""
-    _open_preset_of_link()
+    _open_link()
     _leave_edited_preset()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -127,12 +127,16 @@ def _next_seed() -> None:
     st.session_state.seed = int(st.session_state.seed) + 1 if st.session_state.seed < SEEDS[1] else SEEDS[0]
 
 
-def _open_preset_of_link() -> None:
-    """A link that names an example and no numbers opens that example."""
-    if "logits" not in st.session_state and "logits" not in st.query_params:
-        preset = PRESETS.get(st.query_params.get("preset", ""))
-        if preset:
-            _write(preset)
+def _open_link() -> None:
+    """A link that names an example opens that example; one with numbers of its own names none."""
+    if "logits" in st.session_state:
+        return
+    query = st.query_params
+    preset = PRESETS.get(query.get("preset", ""))
+    if preset and "logits" not in query:
+        _write(preset)
+    elif not preset and ("logits" in query or "kind" in query):
+        st.session_state.preset = CUSTOM
 
 
 def _load_preset() -> None:

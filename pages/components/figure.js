@@ -34,6 +34,7 @@ function themed(layout, host) {
 // A picture out of sight waits until it is about to be seen: a page of six redraws the two that are looked at.
 const visible = new WeakSet()
 const waiting = new WeakMap()
+const runs = new WeakMap()
 const sight = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) { visible.delete(target); continue }
@@ -44,6 +45,7 @@ const sight = new IntersectionObserver((entries) => {
 
 async function draw(host, data) {
   waiting.delete(host)
+  const failed = host.nextElementSibling
   const config = {
     displaylogo: false, responsive: true,
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
@@ -53,9 +55,10 @@ async function draw(host, data) {
     const Plotly = await loadPlotly(data.plotly)
     if (!host.classList.contains("js-plotly-plot")) host.dataset.mounts = String(Number(host.dataset.mounts ?? 0) + 1)
     await Plotly.react(host, data.figure.data, themed(data.figure.layout, host), config)
+    failed.textContent = ""
     host.dataset.drawn = String(Number(host.dataset.drawn ?? 0) + 1)
   } catch (error) {
-    host.textContent = `This picture could not be drawn: ${error.message}.`
+    failed.textContent = `This picture could not be drawn: ${error.message}.`
   }
 }
 
@@ -66,5 +69,11 @@ export default function ({ parentElement, data }) {
   waiting.set(host, () => draw(host, data))
   if (visible.has(host)) waiting.get(host)()
   else sight.observe(host)
-  return () => { sight.unobserve(host); window.Plotly?.purge(host) }
+  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
+  runs.set(host, data)
+  return () => {
+    if (runs.get(host) !== data) return
+    sight.unobserve(host)
+    window.Plotly?.purge(host)
+  }
 }

@@ -1,6 +1,6 @@
-// Moves the dots of a standing figure while the temperature scrub is dragged. The scrub's `input` event crosses
-// its shadow root, and its readout holds the temperature that it snapped to. The dots' own elements are moved,
-// because a Plotly update draws the whole figure anew, which is too slow for a drag.
+// Moves the dots of a standing figure while the temperature scrub is dragged: the scrub's `temperature` event
+// crosses its shadow root. The dots' own elements are moved, because a Plotly update draws the whole figure anew,
+// which is too slow for a drag.
 const along = (corners, axis, shares) => shares.reduce((sum, share, k) => sum + share * corners[k][axis], 0)
 
 function dotsOf(plot, trace) {
@@ -28,15 +28,11 @@ function move(tau) {
   }
 }
 
-document.addEventListener("input", (event) => {
-  const range = event.composedPath()[0]
-  if (range?.dataset?.testid !== "scrub-range" || !followers.size) return
-  const readout = range.getRootNode().querySelector(".value")
-  frame ??= requestAnimationFrame(() => move(Number(readout.textContent)))
-})
+document.addEventListener("temperature", ({ detail }) => { frame ??= requestAnimationFrame(() => move(detail)) })
 
 export default function ({ parentElement, data }) {
   const host = parentElement.querySelector(".follow")
   followers.set(host, data)
-  return () => { followers.delete(host) }
+  // Streamlit may clean up after an earlier run when a later one stands already.
+  return () => { if (followers.get(host) === data) followers.delete(host) }
 }

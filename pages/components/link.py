@@ -118,8 +118,15 @@ def not_taken(query: Mapping[str, str]) -> list[str]:
 
 def say_what_was_not_taken() -> None:
     """On a session's first run, before any widget exists: what the link asked for and does not get."""
-    if st.session_state.setdefault("_link_was_read", False):
-        return
-    st.session_state["_link_was_read"] = True
-    for sentence in not_taken(st.query_params.to_dict()):
+    state = st.session_state
+    if "_not_taken" not in state:
+        state["_not_taken"] = state["_to_say"] = not_taken(st.query_params.to_dict())
+    for sentence in state["_to_say"]:
         st.warning(sentence, icon=":material/link_off:")
+    state["_to_say"] = []
+
+
+def rerun_page() -> None:
+    """Run the page again of its own accord. What was said of the link is said again: it is unread."""
+    st.session_state["_to_say"] = st.session_state.get("_not_taken", [])
+    st.rerun()

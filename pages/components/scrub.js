@@ -137,6 +137,7 @@ class Pipeline {
         width: Math.max(this.bar, narrow ? 30 : 16), y: top - 8, height: ROW + 16, "data-handle": k })
       handle.onpointerdown = (down) => {
         handle.setPointerCapture(down.pointerId)
+        this.held = true
         const start = this.data.noise[k], perPixel = (this.high - this.low) / ROW
         handle.onpointermove = (move) => {
           this.data.noise[k] = Math.max(-100, Math.min(100, start + (down.clientY - move.clientY) * perPixel))
@@ -144,6 +145,7 @@ class Pipeline {
         }
         handle.onpointerup = handle.onpointercancel = () => {
           handle.onpointermove = handle.onpointerup = handle.onpointercancel = null
+          this.held = false
           if (this.data.noise[k] !== start) this.onEdit(k, this.data.noise[k])
         }
       }
@@ -210,12 +212,20 @@ class Scrub {
     this.readout = host.querySelector(".value")
     this.pipeline = new Pipeline(host.querySelector("svg"), (index, value) => this.send("edit", { index, value }))
     this.pipeline.moved = () => this.schedule()
-    this.range.oninput = () => { this.tau = this.snapped(Number(this.range.value)); this.schedule() }
+    this.range.oninput = () => this.dragged(this.snapped(Number(this.range.value)))
     this.range.onchange = () => this.send("tau", this.tau)
     this.range.onpointerdown = () => { this.held = true }
     this.range.onpointerup = this.range.onpointercancel = () => { this.held = false }
     this.resized = new ResizeObserver(() => { if (this.data && this.host.clientWidth !== this.width) this.lay() })
     this.resized.observe(host)
+    host.querySelector(".png").onclick = () => savePng(this.pipeline.svg)
+  }
+
+  // Components elsewhere on the page may follow the drag.
+  dragged(tau) {
+    this.tau = tau
+    this.host.dispatchEvent(new CustomEvent("temperature", { detail: tau, bubbles: true, composed: true }))
+    this.schedule()
   }
 
   // Under a pointer the figures' temperatures hold the thumb; the arrow keys pass them freely.
@@ -231,26 +241,29 @@ class Scrub {
       this.tau = data.tau
       this.range.value = positionOf(data.tau)
     }
+    this.host.classList.toggle("bare", !data.draw)
     this.stops()
     this.lay()
   }
 
+  // Built once: a button that is built anew loses the keyboard's focus.
   stops() {
     const list = this.host.querySelector(".stops")
+    if (list.children.length) return
     list.replaceChildren(...this.data.stops.map((tau) => {
       const stop = document.createElement("button")
       stop.type = "button"
       stop.textContent = String(tau).replace(/^0/, "")
       stop.style.left = `${100 * positionOf(tau) / STEPS}%`
       stop.setAttribute("aria-label", `Set temperature to ${tau}`)
-      stop.onclick = () => { this.tau = tau; this.range.value = positionOf(tau); this.schedule(); this.send("tau", tau) }
+      stop.onclick = () => { this.range.value = positionOf(tau); this.dragged(tau); this.send("tau", tau) }
       return stop
     }))
   }
 
   lay() {
     this.width = this.host.clientWidth
-    if (this.data.draw) this.pipeline.build(this.data, this.width)
+    if (this.data.draw && !this.pipeline.held) this.pipeline.build(this.data, this.width)
     this.draw()
   }
 
@@ -277,11 +290,38 @@ class Scrub {
 const unpacked = ({ logits, noise, ...rest }) =>
   ({ ...rest, logits: logits.map((logit) => logit ?? -Infinity), noise: [...noise] })
 
+// The picture as a file: its own SVG, with the styles that it has on the screen written into it.
+function savePng(svg) {
+  const copy = svg.cloneNode(true), { width, height } = svg.getBoundingClientRect()
+  const nodes = [...svg.querySelectorAll("*")]
+  copy.querySelectorAll("*").forEach((node, index) => {
+    const style = getComputedStyle(nodes[index])
+    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "paint-order", "font-family", "font-size", "font-weight"])
+      node.style.setProperty(name, style.getPropertyValue(name))
+  })
+  copy.setAttribute("width", width)
+  copy.setAttribute("height", height)
+  const image = new Image()
+  image.onload = () => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height })
+    const context = canvas.getContext("2d")
+    context.fillStyle = getComputedStyle(svg).getPropertyValue("--st-background-color")
+    context.fillRect(0, 0, canvas.width, canvas.height)
+    context.drawImage(image, 0, 0, canvas.width, canvas.height)
+    Object.assign(document.createElement("a"), { download: "one_draw.png", href: canvas.toDataURL() }).click()
+  }
+  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`
+}
+
 const scrubs = new WeakMap()
+const runs = new WeakMap()
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const host = parentElement.querySelector(".scrub")
   if (!scrubs.has(host)) scrubs.set(host, new Scrub(host))
   scrubs.get(host).update(data, setTriggerValue)
-  return () => scrubs.get(host)?.resized.disconnect()
+  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
+  const run = {}
+  runs.set(host, run)
+  return () => { if (runs.get(host) === run) scrubs.get(host).resized.disconnect() }
 }

@@ -22,6 +22,7 @@ _scrub = st.components.v2.component(
         <div class="stops"></div>
       </div>
       <svg role="img" data-testid="pipeline"></svg>
+      <button type="button" class="png" aria-label="Save the picture as PNG">PNG</button>
     </div>
     """,
     css=source("scrub.css"),

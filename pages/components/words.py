@@ -39,3 +39,25 @@ def question(prompt: str, answers: Mapping[str, str], *, key: str) -> None:
     picked = st.pills(f"**Before you move anything.** {prompt}", list(answers), key=key)
     if picked:
         st.markdown(answers[picked])
+
+
+# Words, and the bound values that each sets.
+Cases = Mapping[str, Mapping[str, int | float | str]]
+
+
+def words_that_set(cases: Cases) -> None:
+    """Words that set the picture: the cases worth a look."""
+    st.pills(
+        "See it with",
+        list(cases),
+        key="case",
+        on_change=_set_case,
+        args=(cases,),
+        label_visibility="collapsed",
+    )
+
+
+def _set_case(cases: Cases) -> None:
+    """Take the picked case's values. The word does not stay lit: the next move may leave the case."""
+    st.session_state.update(cases.get(st.session_state.case, {}))
+    st.session_state.case = None

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.gumbel_law import LawConfig, gumbel_law, inverse_transform
 from gumbel_core.logits import PRESETS
-from gumbel_core.noise import WAYS, wrong_sign_law
+from gumbel_core.noise import WAYS, core_at_zero, wins_from_behind, wrong_sign_law
 from gumbel_core.noise_trials import TrialsConfig, log_trials, one_race, race_trials, sign_trials
 from pages.components.words import plain, tex, tex_vector
 
@@ -38,7 +38,7 @@ def test_every_preset_is_shown(open_page: Open, preset: str) -> None:
 
 @pytest.mark.parametrize(
     "logits",
-    ["3", "1, -inf", "1e30, -1e30", "-1e30, -1e30, -1e30", "0, -1000, -inf", ", ".join(map(str, range(64)))],
+    ["3", "1, -inf", "1e300, -1e300", "-1e300, -1e300, 0", "0, -1000, -inf", ", ".join(map(str, range(64)))],
 )
 def test_odd_logits_give_a_page(open_page: Open, printed: Callable[[str], str], logits: str) -> None:
     at = open_page("noise", preset="Your own", logits=logits, weight_sum="100")
@@ -107,6 +107,45 @@ def test_the_notebooks_weights_show_the_numbers_of_the_lessons(open_page: Open) 
 def test_two_categories_are_not_told_that_the_sign_matters(open_page: Open) -> None:
     assert "No number of draws" in words(open_page("noise"))
     assert "No number of draws" not in words(open_page("noise", preset="Your own", logits="1, 0"))
+
+
+@pytest.mark.parametrize(
+    ("logits", "yes", "no"),
+    [
+        ("2, 0.5, -1", "Not here", "Right. With"),
+        ("1, 0", "For these logits, yes", "Right for most laws"),
+        ("0, 0, 0", "For these logits, yes", "Right for most laws"),
+        ("1e300, -1e300, 0", "For these logits, yes", "Right for most laws"),
+    ],
+)
+def test_the_verdict_is_that_of_the_typed_law(open_page: Open, logits: str, yes: str, no: str) -> None:
+    at = open_page("noise", preset="Your own", logits=logits)
+    for answer, verdict in (("Yes, noise is noise", yes), ("No", no)):
+        at.button_group(key="noise_question").set_value(answer).run()
+        assert verdict in words(at)
+        assert not at.exception
+
+
+def test_the_tails_are_told_with_both_probabilities(open_page: Open) -> None:
+    shown = words(open_page("noise"))
+    assert "But for $U = 0$" in shown
+    assert tex(2.0**-24) in shown
+    assert tex(wins_from_behind(WAYS["double-log"].widest_gap())) in shown
+    assert f"to ${tex(core_at_zero())}$" in shown
+
+
+def test_every_curve_of_the_law_can_be_taken_away(open_page: Open, downloads: Downloads) -> None:
+    open_page("noise", scale="0.5", seed="3")
+    header, *rows = downloads["gumbel_law"]
+    drawn = gumbel_law(LawConfig(0.0, 0.5, 3))
+    assert header == ["series", "x", "y"]
+    for name, x, y in (
+        ("cdf", drawn.x, drawn.cdf),
+        ("pdf", drawn.x, drawn.pdf),
+        ("histogram", drawn.centres, drawn.heights),
+    ):
+        points = [(float(a), float(b)) for series, a, b in rows if series == name]
+        assert points == list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 def test_a_category_that_never_wins_has_no_time_to_compare(open_page: Open) -> None:

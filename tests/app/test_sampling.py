@@ -94,7 +94,7 @@ def test_each_example_by_hand_and_by_link(open_page: Open, printed: Printed, tit
         "1e30, -1e30, 0",
         "1e30, 1e30",
         "-1e30, -1e30",
-        "1e308, -1e308",
+        "1e300, -1e300",
         "1, 2, 3,",
         "\u22121, 2, \u20131.5",
         "1\t2\t3",
@@ -150,7 +150,8 @@ def test_both_answers_to_the_question_earn_a_sentence(open_page: Open) -> None:
         ("1,,2", "logits", "Entry 2 is empty: two commas stand side by side."),
         ("0, nan", "logits", "Entry 2, 'nan', is not a number."),
         ("0, inf", "logits", "Entry 2, 'inf', is infinite: only a logit of -inf is read, as a mask."),
-        ("1e999", "logits", "Entry 1, '1e999', is too large: numbers end near 1.8e308."),
+        ("1e999", "logits", "Entry 1, '1e999', is too large: numbers up to 1e300 are read."),
+        ("1e308, -1e308", "logits", "Entry 1, '1e308', is too large: numbers up to 1e300 are read."),
         ("-inf, -inf", "logits", "Every category is masked with -inf: leave at least one open."),
         (",".join("1" * 65), "logits", "There are 65 numbers: at most 64 categories are read."),
         ("1" * 100_000, "logits", "The text has 100,000 characters: at most 4,000 are read."),
@@ -197,7 +198,7 @@ def test_names_too_long_get_one_sentence(open_page: Open) -> None:
     at = open_page("sampling")
     at.text_input(key="names").set_value("n" * 5_000).run()
     assert not at.exception
-    assert sentences(at) == ["The text has 5,000 characters: at most 4,000 are read."]
+    assert sentences(at) == ["The names have 5,000 characters: at most 4,000 are read."]
     assert shown_logits(at) == DEFAULT.text
 
 
@@ -206,11 +207,11 @@ def test_names_too_long_get_one_sentence(open_page: Open) -> None:
     [
         ("9: 1", "'9: 1' names no category: places run from 1 to 3."),
         ("one", "'one' is not an edit: write a place and its noise, such as 2: 1.35."),
-        ("1: nan", "'1: nan' is out of range: edited noise lies between -100 and 100."),
+        ("1: nan", "'1: nan' is not an edit: write a place and its noise, such as 2: 1.35."),
         ("1: 2;" * 1_000, "The text has 5,000 characters: at most 1,000 are read."),
     ],
 )
-def test_bad_edits_get_one_sentence_and_the_seeds_own_noise(
+def test_bad_edits_of_a_link_get_one_sentence_and_the_seeds_own_noise(
     open_page: Open, printed: Printed, edits: str, sentence: str
 ) -> None:
     at = open_page("sampling", edits=edits)
@@ -218,6 +219,14 @@ def test_bad_edits_get_one_sentence_and_the_seeds_own_noise(
     assert sentences(at) == [sentence]
     at.text_input(key="edits").set_value("").run()
     assert_picture(at, default_config(DEFAULT.text), printed)
+
+
+def test_bad_edits_get_one_sentence_and_the_last_good_ones_stay(open_page: Open, printed: Printed) -> None:
+    at = open_page("sampling", edits="1: 2")
+    good = printed(at.code[0].value)
+    at.text_input(key="edits").set_value("1: 2; x").run()
+    assert sentences(at) == ["'x' is not an edit: write a place and its noise, such as 2: 1.35."]
+    assert printed(at.code[0].value) == good
 
 
 def test_edits_of_a_category_that_is_gone_do_not_end_in_a_traceback(open_page: Open) -> None:
@@ -247,10 +256,13 @@ def test_probabilities_that_do_not_sum_to_1_can_be_read_as_weights(open_page: Op
     assert (at.session_state["kind"], at.session_state["preset"]) == ("weights", CUSTOM)
 
 
-def test_numbers_that_are_an_examples_again_go_by_its_name(open_page: Open, printed: Printed) -> None:
-    at = press(open_page("sampling", kind="weights"), "Read them as logits")
+def test_a_link_with_numbers_of_its_own_names_no_example(open_page: Open, printed: Printed) -> None:
+    at = open_page("sampling", kind="weights")
+    assert at.session_state["preset"] == CUSTOM
+    at = press(at, "Read them as logits")
     assert_picture(at, default_config(DEFAULT.text), printed)
-    assert PRESETS[at.session_state["preset"]] == DEFAULT
+    assert open_page("many_draws", logits="1, 2").session_state["preset"] == CUSTOM
+    assert open_page("many_draws", tau="2").session_state["preset"] == next(iter(PRESETS))
 
 
 def test_probabilities_typed_as_logits_can_be_read_as_probabilities(

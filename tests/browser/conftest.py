@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -84,7 +84,8 @@ Open = Callable[..., Page]
 def open_page(browser: Browser, server: str) -> Iterator[Open]:
     """Opens a path in a browser profile of its own and waits for its pictures.
 
-    At the end, no page may have thrown, shown an exception, or asked a foreign host for anything.
+    At the end, no page may have thrown, shown an exception, run into its own content security policy, or asked
+    a foreign host for anything.
     """
     contexts = []
     wrong: list[str] = []
@@ -94,6 +95,7 @@ def open_page(browser: Browser, server: str) -> Iterator[Open]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"pageerror: {error}"))
+        page.on("console", lambda message: wrong.append(message.text) if is_policy(message) else None)
         page.on("request", lambda request: wrong.append(request.url) if is_foreign(request.url) else None)
         page.goto(server + path)
         settle(page)
@@ -105,6 +107,10 @@ def open_page(browser: Browser, server: str) -> Iterator[Open]:
             assert page.get_by_test_id("stException").count() == 0
         context.close()
     assert wrong == []
+
+
+def is_policy(message: ConsoleMessage) -> bool:
+    return message.type == "error" and "Content Security Policy" in message.text
 
 
 def is_foreign(url: str) -> bool:
@@ -137,6 +143,9 @@ DRAWN = """
 def settle(page: Page) -> None:
     """Wait until the script has run, every figure in sight is drawn and nothing changes any more."""
     page.wait_for_selector("h1")
+    # Every lesson has a picture: on a page without one, "every figure is drawn" would hold of none. The scrub
+    # stands in a shadow root, where a locator looks and `querySelectorAll` does not.
+    page.locator("[data-testid=figure], [data-testid=scrub]").first.wait_for()
     page.evaluate(QUIET, 250)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.evaluate(QUIET, 250)

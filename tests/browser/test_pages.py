@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE, Open, running_server, settle, wait_until
 
@@ -87,6 +87,14 @@ def test_an_example_is_a_link_of_one_word(open_page: Open) -> None:
     assert page.get_by_text("mat", exact=True).first.is_visible()
 
 
+def test_a_link_with_numbers_and_no_example_is_the_visitors_own(open_page: Open) -> None:
+    # The README's link.
+    page = open_page("/many_draws?kind=probabilities&logits=.7,.2,.1&names=a,b,c&draws=100000&tau=5")
+    expect(page.get_by_role("textbox", name="Numbers")).to_have_value(".7,.2,.1")
+    expect(page.get_by_role("combobox", name="Example")).to_have_value("Your own")
+    assert page.get_by_test_id("stAlert").count() == 0
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -111,8 +119,17 @@ def test_a_link_that_does_not_fit_is_told_once(open_page: Open, query: str, word
     assert said.count() == 0
 
 
+def test_a_long_count_leaves_the_word_about_its_link(open_page: Open) -> None:
+    page = open_page("/many_draws?draws=1000000&tau=0")
+    expect(page.get_by_role("heading", name="the argmax of 1,000,000 draws")).to_be_visible(timeout=60_000)
+    settle(page)
+    said = page.get_by_test_id("stAlert")
+    expect(said).to_have_count(1)
+    expect(said).to_contain_text("The link's tau")
+
+
 @pytest.mark.parametrize(
-    "text", ["", "a, b", "1,,2", "nan", "inf", "1e999", "-inf, -inf", ",".join("1" * 65)]
+    "text", ["", "a, b", "1,,2", "nan", "inf", "1e999", "1e308, -1e308", "-inf, -inf", ",".join("1" * 65)]
 )
 def test_a_text_that_cannot_be_read_keeps_the_last_picture(open_page: Open, text: str) -> None:
     page = open_page("/?logits=1,2")
@@ -125,18 +142,60 @@ def test_a_text_that_cannot_be_read_keeps_the_last_picture(open_page: Open, text
     assert page.get_by_test_id("pipeline").inner_html() == picture
 
 
-HOSTILE = "<img src=x onerror=window.hit=1>,<b>bold</b>,[x](javascript:window.hit=1)"
+# Names are cut at 24 characters: each of these is whole.
+IMAGE = "<img src onerror=hit=1>"
+HOSTILE = (IMAGE, "<b>bold</b>", "[x](javascript:hit=1)")
+# What any of them would have become. Locators look into shadow roots too.
+LIVE = (
+    "img[onerror], img[src=''], b:text('bold'), tspan[style*='bold'], a[href^='javascript'], a:text-is('x')"
+)
+
+
+def assert_nothing_came_alive(page: Page) -> None:
+    assert page.evaluate("typeof window.hit") == "undefined"
+    assert page.locator(LIVE).count() == 0
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_what_a_visitor_types_is_never_markup(open_page: Open, path: str) -> None:
-    page = open_page(f"{path}?logits=1,2,3&names={quote(HOSTILE)}")
-    assert page.evaluate("window.hit") is None
-    assert (
-        page.locator("[data-testid=stMain] img[src='x'], [data-testid=stMain] a[href^='javascript']").count()
-        == 0
-    )
-    assert page.locator("[data-testid=stMain] b", has_text="bold").count() == 0
+def test_a_name_is_never_markup(open_page: Open, path: str) -> None:
+    page = open_page(f"{path}?logits=1,2,3&names={quote(','.join(HOSTILE))}")
+    # A figure out of sight is not drawn yet, and its texts are not there to be looked at.
+    for figure in page.get_by_test_id("figure").all():
+        figure.scroll_into_view_if_needed()
+        settle(page)
+    for name in HOSTILE:
+        assert page.locator("svg text", has_text=name).first.is_visible()
+    assert_nothing_came_alive(page)
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "text"),
+    [
+        # The comma makes it one entry, spaces and all.
+        ("/", "logits", f"{IMAGE},"),
+        ("/", "edits", IMAGE),
+        ("/", "tau", IMAGE),
+        ("/temperature", "corners", f"{IMAGE},"),
+        ("/many_draws", "preset", IMAGE),
+    ],
+)
+def test_a_link_is_quoted_and_never_markup(open_page: Open, path: str, field: str, text: str) -> None:
+    page = open_page(f"{path}?{field}={quote(text)}")
+    expect(page.get_by_test_id("stAlert")).to_contain_text(IMAGE)
+    assert_nothing_came_alive(page)
+
+
+def test_the_figures_follow_the_theme_in_place(open_page: Open) -> None:
+    page = open_page("/many_draws", color_scheme="light")
+    figure = page.get_by_test_id("figure").first
+    label = figure.locator(".xtick text").first
+    light = label.evaluate("label => getComputedStyle(label).fill")
+    figure.evaluate("host => { host.mine = true }")
+    page.emulate_media(color_scheme="dark")
+    expect(label).not_to_have_css("fill", light)
+    settle(page)
+    assert figure.get_attribute("data-mounts") == "1"
+    assert figure.evaluate("host => host.mine") is True
 
 
 def test_moves_redraw_in_place_and_keep_the_zoom(open_page: Open) -> None:

@@ -46,7 +46,7 @@ def sign_panel(logits: tuple[float, ...], names: tuple[str, ...], sign: str) -> 
         frequencies=trials.frequencies,
         law=trials.law,
         wanted=trials.wanted,
-        top=figures.ceiling(trials.wanted, trials.frequencies),
+        top=figures.headroom(trials.wanted, trials.frequencies),
         right=sign == "+",
     )
 

@@ -12,6 +12,7 @@ from gumbel_core.logits import (
     KINDS,
     MAX_CATEGORIES,
     MAX_NAME,
+    MAX_NUMBER,
     MAX_TEXT,
     PRESETS,
     LogitsError,
@@ -33,9 +34,9 @@ def refusal(text: str, kind: str = "logits") -> LogitsError:
 
 
 def doubles(rng: random.Random, count: int) -> list[float]:
-    """Finite doubles of any magnitude: random bit patterns."""
+    """Doubles of any magnitude that is read: random bit patterns."""
     drawn = (struct.unpack("d", rng.randbytes(8))[0] for _ in range(2 * count + 8))
-    return [value for value in drawn if math.isfinite(value)][:count]
+    return [value for value in drawn if abs(value) <= MAX_NUMBER][:count]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def doubles(rng: random.Random, count: int) -> list[float]:
         ("1, -inf, -INF, \u2212\u221e, -\u221e", [1, -INF, -INF, -INF, -INF]),
         ("1e3, 2.5E-2, 1e+2", [1000, 0.025, 100]),
         ("1e30, -1e30", [1e30, -1e30]),
+        ("1e300, -1e300", [1e300, -1e300]),
         ("1e-999", [0]),
         ("7", [7]),
     ],
@@ -64,6 +66,14 @@ def test_logits_are_taken_as_typed(text: str, expected: list[float]) -> None:
     assert logits.dtype == torch.float64
     assert logits.shape == (len(expected),)
     assert logits.tolist() == expected
+
+
+def test_the_largest_numbers_keep_their_differences_finite() -> None:
+    logits = parse_logits(f"{MAX_NUMBER}, {-MAX_NUMBER}")
+    assert (logits[:, None] - logits).isfinite().all()
+    assert logits.softmax(-1).tolist() == [1, 0]
+    weights = parse_logits(", ".join([str(MAX_NUMBER)] * MAX_CATEGORIES), "weights").exp()
+    assert weights.sum().isfinite()
 
 
 def test_64_numbers_are_read() -> None:
@@ -106,8 +116,11 @@ def test_probabilities_near_1_are_normalised(text: str) -> None:
             "Entry 1, '+\u221e', is infinite: only a logit of -inf is read, as a mask.",
             None,
         ),
-        ("1e999", "logits", "Entry 1, '1e999', is too large: numbers end near 1.8e308.", None),
-        ("0, -1e999", "logits", "Entry 2, '-1e999', is too large: numbers end near 1.8e308.", None),
+        ("1e999", "logits", "Entry 1, '1e999', is too large: numbers up to 1e300 are read.", None),
+        ("0, -1e999", "logits", "Entry 2, '-1e999', is too large: numbers up to 1e300 are read.", None),
+        ("1e308, -1e308", "logits", "Entry 1, '1e308', is too large: numbers up to 1e300 are read.", None),
+        ("0, -1.01e300", "logits", "Entry 2, '-1.01e300', is too large: numbers up to 1e300 are read.", None),
+        ("2e300", "weights", "Entry 1, '2e300', is too large: numbers up to 1e300 are read.", None),
         ("-inf, -inf", "logits", "Every category is masked with -inf: leave at least one open.", None),
         ("1, -2", "weights", "Entry 2, '-2', is negative: a weight is 0 or more.", "logits"),
         ("1, \u22122", "weights", "Entry 2, '\u22122', is negative: a weight is 0 or more.", "logits"),
@@ -213,7 +226,7 @@ def test_names_never_raise_but_for_length() -> None:
         names = parse_names(text, 5)
         assert len(names) == 5
         assert all(0 < len(name) <= MAX_NAME and name == name.strip() for name in names)
-    with pytest.raises(LogitsError, match="at most 4,000"):
+    with pytest.raises(LogitsError, match=r"^The names have 4,001 characters: at most 4,000 are read\.$"):
         parse_names("x" * (MAX_TEXT + 1), 3)
 
 

@@ -11,11 +11,13 @@ from scipy import special, stats
 from gumbel_core.noise import (
     UNIFORM_STEP,
     WAYS,
+    core_at_zero,
     exponential_race,
     from_exponential,
     from_uniform,
     from_uniform_eps,
     gumbel_minima,
+    wins_from_behind,
     without_log_law,
     wrong_sign_law,
 )
@@ -54,6 +56,26 @@ def test_the_tails_end_where_the_uniform_grid_does() -> None:
     assert [high for _, high in tails.values()] == pytest.approx([16.6355] * 3, abs=1e-4)
     assert [low for low, _ in tails.values()] == pytest.approx([-2.8115, -3.8298, -2.8115], abs=1e-4)
     assert [way.at_zero() for way in WAYS.values()] == pytest.approx([-math.inf, -3.8298, math.inf], abs=1e-4)
+
+
+def test_the_core_lifts_a_uniform_number_of_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.zeros(shape))
+    assert gumbel_noise((1,)).item() == pytest.approx(core_at_zero(), abs=1e-6)
+    assert core_at_zero() == pytest.approx(-math.log(126 * math.log(2)), abs=1e-6)  # u = 2^-126
+
+
+def test_a_lead_wider_than_the_gap_is_turned_over_by_infinite_noise_alone() -> None:
+    for way in WAYS.values():
+        gap, high = way.widest_gap(), way.tails()[1]
+        # The leader's noise is at its least finite value, the other's at its largest.
+        assert high - way.tails()[0] == pytest.approx(gap)
+        lost_at_zero = way.at_zero() + gap + 1 < high
+        won_from_behind = way.at_zero() > high + gap + 1
+        assert (lost_at_zero or won_from_behind) == math.isinf(way.at_zero())
+    # For the plain logarithms that is once in 2^24, more often than by the exact law at the gap.
+    gap = WAYS["double-log"].widest_gap()
+    assert wins_from_behind(gap) == pytest.approx(math.exp(-19.4470), rel=1e-3)
+    assert wins_from_behind(gap) < UNIFORM_STEP
 
 
 def test_padding_alters_one_single_precision_number_in_2_to_the_24() -> None:
@@ -104,7 +126,7 @@ def test_two_categories_do_not_mind_the_sign() -> None:
 
 @pytest.mark.parametrize(
     "logits",
-    [np.zeros(64), np.random.default_rng(0).normal(0, 5, 64), [1e30, -1e30, 0, -math.inf], [-math.inf, -3.0]],
+    [np.zeros(64), np.random.default_rng(0).normal(0, 5, 64), [1e300, -1e300, 0, -math.inf], [-math.inf, -3.0]],
 )
 def test_the_wrong_sign_law_sums_to_1(logits: list[float]) -> None:
     law = wrong_sign_law(logits)

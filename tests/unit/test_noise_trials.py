@@ -21,7 +21,7 @@ from gumbel_core.noise_trials import (
 
 LOGITS = (2.0, 0.5, -1.0)
 SEVEN_TWO_ONE = tuple(math.log(w) for w in (7, 2, 1))
-ODD = [(0.3,), (1e30, -1e30, 1e30), (1.5, -math.inf, 0.5, 0.0), tuple(np.linspace(-3, 3, 64).tolist())]
+ODD = [(0.3,), (1e300, -1e300, 1e300), (1.5, -math.inf, 0.5, 0.0), tuple(np.linspace(-3, 3, 64).tolist())]
 
 
 def assert_follows(trials: Trials, law: np.ndarray) -> None:
@@ -55,6 +55,23 @@ def test_the_other_sign_goes_wrong_measurably() -> None:
 def test_two_categories_do_not_mind_the_sign() -> None:
     signs = sign_trials(TrialsConfig((1.0, -0.5)))
     np.testing.assert_allclose(signs["-"].law, signs["+"].law, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("logits", "biased"),
+    [
+        (LOGITS, True),
+        ((1.5, -math.inf, 0.5, 0.0), True),
+        ((1.0, -0.5), False),
+        ((0.0,) * 5, False),
+        ((1.0, -math.inf, 0.0), False),
+        ((1e300, -1e300, 0.0), False),
+    ],
+)
+def test_the_sign_matters_from_three_unequal_categories_on(logits: tuple[float, ...], biased: bool) -> None:
+    signs = sign_trials(TrialsConfig(logits))
+    assert not signs["+"].biased
+    assert signs["-"].biased == biased
 
 
 def test_the_forgotten_logarithm_gives_the_numbers_of_the_lessons() -> None:

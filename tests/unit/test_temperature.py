@@ -33,7 +33,7 @@ MADDISON = (2.0, 0.5, 1.0)
 ODD = {
     "one": (0.0,),
     "masked": (1.5, -math.inf, 0.5, 0.0),
-    "huge": (1e30, -1e30, 0.0),
+    "huge": (1e300, -1e300, 0.0),
     "sixty-four": tuple(np.linspace(-3, 3, 64)),
 }
 
@@ -117,6 +117,19 @@ def test_samples_follow_the_density_that_they_are_drawn_on() -> None:
     assert stats.kstest(log_odds, stats.logistic(loc=math.log(4)).cdf).pvalue > 1e-4
     softmax = np.exp(now.perturbed) / np.exp(now.perturbed).sum(1, keepdims=True)
     np.testing.assert_allclose(now.samples, softmax, atol=1e-12)
+
+
+@pytest.mark.parametrize("tau", [0.5, 2.0])
+def test_the_log_density_at_the_samples_is_the_core_s(tau: float) -> None:
+    now = simplex(SimplexConfig(MADDISON, tau))
+    exact = log_density(torch.from_numpy(now.samples), torch.tensor(MADDISON).double().log(), tau)
+    np.testing.assert_allclose(now.log_densities, exact, rtol=1e-9)
+
+
+def test_the_log_density_is_finite_where_samples_round_to_corners() -> None:
+    now = simplex(SimplexConfig(MADDISON, 0.01))
+    assert (now.samples == 0).any()
+    assert np.isfinite(now.log_densities).all()
 
 
 def test_below_one_half_samples_gather_at_the_corners() -> None:
