@@ -92,7 +92,7 @@ WAYS = {
 
 
 def core_at_zero() -> float:
-    """-4.47: what `gumbel_noise` makes of a single-precision `u = 0`, lifted to the smallest normal number."""
+    """-4.47: what `gumbel_noise` makes of a single-precision `u = 0`, lifted to the least normal number."""
     return from_uniform(torch.tensor(torch.finfo(torch.float32).tiny)).item()
 
 

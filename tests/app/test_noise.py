@@ -1,10 +1,12 @@
 """The lesson Noise: its widgets reach its pictures, nothing raises, and its snippets print its numbers."""
 
 import ast
+import csv
 import re
 from collections.abc import Callable
 
 import pytest
+import streamlit
 from streamlit.testing.v1 import AppTest
 
 from gumbel_core.gumbel_law import LawConfig, gumbel_law, inverse_transform
@@ -14,6 +16,7 @@ from gumbel_core.noise_trials import TrialsConfig, log_trials, one_race, race_tr
 from pages.components.words import plain, tex, tex_vector
 
 Open = Callable[..., AppTest]
+Downloads = dict[str, list[list[str]]]
 LOGITS = (2.0, 0.5, -1.0)
 # The parts with a snippet, in the page's order.
 LAW, RACE, SIGNS, LOGARITHM, TAILS = range(5)
@@ -27,6 +30,18 @@ def said(output: str, name: str) -> list[float]:
     """The numbers after `name:` in what a snippet printed."""
     (line,) = re.findall(rf"^{re.escape(name)}:? +(.*)$", output, re.MULTILINE)
     return [float(number) for number in re.findall(r"-?(?:inf|[0-9.]+(?:e-?\d+)?)", line)]
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
+    """The rows of every CSV file that a page offers, by name."""
+    offered: Downloads = {}
+
+    def offer(_label: str, text: str, name: str, *_: object, **__: object) -> None:
+        offered[name.removesuffix(".csv")] = list(csv.reader(text.splitlines()))
+
+    monkeypatch.setattr(streamlit, "download_button", offer)
+    return offered
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -193,3 +208,4 @@ def test_the_snippets_print_the_numbers_of_the_page(
         low, high = way.tails()
         assert f"from {low:.2f} to {high:.2f}, U = 0 gives {way.at_zero():.2f}" in output[TAILS]
         assert f"{high:.2f}" in words(at)
+    assert said(output[TAILS], "the core at U = 0") == [round(core_at_zero(), 2)]

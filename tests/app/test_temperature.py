@@ -1,9 +1,12 @@
 """The lesson Temperature: its widgets reach its configs, nothing raises, its snippets print its numbers."""
 
+import csv
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+import streamlit
 from streamlit.testing.v1 import AppTest
 
 from gumbel_core.logits import PRESETS
@@ -16,9 +19,11 @@ from gumbel_core.temperature import (
     simplex,
     sparsity,
     strip,
+    uniform_sparsity,
 )
 
 Open = Callable[..., AppTest]
+Downloads = dict[str, list[list[str]]]
 Printed = Callable[[str], str]
 
 
@@ -33,6 +38,18 @@ def sentences(at: AppTest) -> list[str]:
 def press(at: AppTest, label: str) -> None:
     (button,) = [button for button in at.button if button.label == label]
     button.click().run()
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
+    """The rows of every CSV file that a page offers, by name."""
+    offered: Downloads = {}
+
+    def offer(_label: str, text: str, name: str, *_: object, **__: object) -> None:
+        offered[name.removesuffix(".csv")] = list(csv.reader(text.splitlines()))
+
+    monkeypatch.setattr(streamlit, "download_button", offer)
+    return offered
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -140,3 +157,45 @@ def test_the_question_answers_and_hides_nothing(open_page: Open) -> None:
     assert not at.exception
     assert any("no mode stands inside" in element.value for element in at.markdown)
     assert len(at.code) == 3
+
+
+def test_what_the_question_says_of_edges_holds_for_every_law(open_page: Open) -> None:
+    at = open_page("temperature")
+    at.button_group(key="temperature_question").set_value("Along the edges").run()
+    assert any("smallest component fades fastest" in element.value for element in at.markdown)
+    for weights in ((2.0, 0.5, 1.0), (1.0, 1.0, 1.0), (1000.0, 1.0, 1.0)):
+        hot, warm, cold = (
+            np.sort(simplex(SimplexConfig(weights, tau)).samples, axis=1) for tau in (0.5, 0.2, 0.1)
+        )
+        for later, earlier in ((warm, hot), (cold, warm)):
+            assert (later[:, 0] < earlier[:, 0]).all()
+            assert (later[:, 0] * earlier[:, 1] <= earlier[:, 0] * later[:, 1]).all()
+            assert (later[:, 2] >= earlier[:, 2]).all()
+
+
+def test_what_is_drawn_can_be_taken_away(open_page: Open, downloads: Downloads) -> None:
+    open_page("temperature", tau="0.3", seed="7", corners="1, 2, 4", log_odds="-1.5")
+
+    curves = np.array(downloads["sparsity"][1:], dtype=float)
+    curve = sparsity(SparsityConfig((2.0, 0.5, -1.0), seed=7))
+    np.testing.assert_array_equal(curves[:, :2], np.stack([curve.temperatures, curve.mean], 1))
+    for (categories, line), name, column in zip(
+        uniform_sparsity().items(), downloads["sparsity"][0][3:], curves.T[3:], strict=True
+    ):
+        assert name == f"{categories}_equal_categories"
+        np.testing.assert_array_equal(column, line.mean)
+
+    dots = np.array(downloads["simplex"][1:], dtype=float)
+    triangle = simplex(SimplexConfig((1, 2, 4), 0.3, 7))
+    np.testing.assert_array_equal(dots[:, :3], triangle.samples)
+    np.testing.assert_array_equal(dots[:, 3], triangle.log_densities)
+
+    pair = binary(BinaryConfig(-1.5, 0.3))
+    for name, x, y in (
+        ("density of x", pair.x, pair.x_density),
+        ("sigmoid", pair.x, pair.curve),
+        ("equally likely x", pair.draws_x, pair.draws_y),
+        ("density of y", pair.y, pair.y_density),
+    ):
+        points = [(float(a), float(b)) for series, a, b in downloads["binary"][1:] if series == name]
+        assert points == list(zip(x.tolist(), y.tolist(), strict=True))

@@ -126,7 +126,12 @@ def test_two_categories_do_not_mind_the_sign() -> None:
 
 @pytest.mark.parametrize(
     "logits",
-    [np.zeros(64), np.random.default_rng(0).normal(0, 5, 64), [1e300, -1e300, 0, -math.inf], [-math.inf, -3.0]],
+    [
+        np.zeros(64),
+        np.random.default_rng(0).normal(0, 5, 64),
+        [1e300, -1e300, 0, -math.inf],
+        [-math.inf, -3.0],
+    ],
 )
 def test_the_wrong_sign_law_sums_to_1(logits: list[float]) -> None:
     law = wrong_sign_law(logits)
