@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components.link import say_what_was_not_taken
+from pages.components.address import keep_in_address
+from pages.components.link import keep_values, moved, say_what_was_not_taken
 
 # A file of our own: a Material icon would be fetched from a foreign host.
 ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -22,4 +23,9 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"{page.title} · Gumbel-Softmax Explorer")
 say_what_was_not_taken()
+keep_values()
 page.run()
+
+if st.session_state.setdefault("_page", page.title) != page.title:
+    keep_in_address(moved())
+    st.session_state["_page"] = page.title

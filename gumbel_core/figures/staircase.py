@@ -9,14 +9,14 @@ def staircase() -> Figure:
     """A choice between two against the first one's logit: argmax is flat but for a jump, softmax slopes."""
     logit = np.linspace(-4, 4, 81)
     soft = 1 / (1 + np.exp(-logit))
-    hard = (logit > 0).astype(float)
-    line = {"type": "scatter", "mode": "lines", "x": logit.tolist()}
-    flat = {"color": CONTRAST, "width": 2.5, "shape": "hv", "dash": "dot"}
+    line = {"type": "scatter", "mode": "lines"}
+    flat = {"color": CONTRAST, "width": 2.5, "dash": "dot"}
     slope = {"color": ACCENT, "width": 2.5}
     return {
         "data": [
-            line | {"y": hard.tolist(), "name": "argmax: slope 0", "line": flat},
-            line | {"y": soft.tolist(), "name": "softmax: a slope to follow", "line": slope},
+            line | {"x": [-4, 0, 0, 4], "y": [0, 0, 1, 1], "name": "argmax: slope 0", "line": flat},
+            line
+            | {"x": logit.tolist(), "y": soft.tolist(), "name": "softmax: a slope to follow", "line": slope},
         ],
         "layout": layout(
             height=190,

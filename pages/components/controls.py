@@ -124,6 +124,9 @@ def _reset() -> None:
 
 
 def _next_seed() -> None:
+    """The next seed's own noise: an edit belongs to the noise that it edited."""
+    if "edits" in st.session_state:
+        st.session_state.edits = ""
     st.session_state.seed = int(st.session_state.seed) + 1 if st.session_state.seed < SEEDS[1] else SEEDS[0]
 
 

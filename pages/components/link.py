@@ -100,6 +100,15 @@ FIELDS: Mapping[str, Field] = {
 }
 
 
+_FIRST = next(iter(PRESETS.values()))
+# Every bound value. The texts of the distribution have no check here: their field says what cannot be read.
+DEFAULTS: Mapping[str, Any] = {
+    **{name: field.default for name, field in FIELDS.items()},
+    "logits": _FIRST.text,
+    "names": _FIRST.names,
+}
+
+
 def not_taken(query: Mapping[str, str]) -> list[str]:
     """A sentence for each parameter of the query that does not fit."""
     sentences = []
@@ -124,6 +133,19 @@ def say_what_was_not_taken() -> None:
     for sentence in state["_to_say"]:
         st.warning(sentence, icon=":material/link_off:")
     state["_to_say"] = []
+
+
+def keep_values() -> None:
+    """Carry what the link brought to the next page: Streamlit keeps what a visitor or our code has set."""
+    for name in DEFAULTS:
+        if name in st.session_state:
+            st.session_state[name] = st.session_state[name]
+
+
+def moved() -> dict[str, str]:
+    """The bound values that are not at their defaults, as the URL writes them."""
+    state = st.session_state
+    return {name: str(state[name]) for name in DEFAULTS if state.get(name, DEFAULTS[name]) != DEFAULTS[name]}
 
 
 def rerun_page() -> None:

@@ -14,8 +14,9 @@ const rounded = (tau) => Number(tau.toPrecision(3))
 function text(value) {
   if (value === -Infinity) return "−∞"
   const size = Math.abs(value)
-  const shown = size !== 0 && (size >= 1e4 || size < 0.005) ? value.toExponential(0) : value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)
-  return shown.replace("-", "−").replace("e+", "e")
+  const digits = size < 0.01 ? 4 : size < 0.1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0
+  const shown = size !== 0 && (size >= 1e4 || size < 0.0005) ? value.toExponential(0) : value.toFixed(size ? digits : 2)
+  return shown.replaceAll("-", "−").replace("e+", "e")
 }
 
 function element(parent, name, attributes = {}, content = "") {
@@ -64,6 +65,7 @@ class Pipeline {
     const header = narrow ? 30 : 0
     this.count = count
     this.numbers = step >= 38
+    this.roomy = step >= 92
     this.x = (k) => left + step * (k + 0.5)
     this.bar = bar
     const finite = [...data.logits, ...data.logits.map((logit, k) => logit + data.noise[k])].filter(Number.isFinite)
@@ -174,7 +176,7 @@ class Pipeline {
           const beyond = value !== -Infinity && Math.abs(value * scale) > Math.abs(reach) + 0.5
           mark.cut.setAttribute("d", beyond ? this.chevron(k, zero - reach, Math.sign(reach)) : "")
         }
-        mark.label.textContent = this.numbers || (wins && index > 2) || value === -Infinity ? text(value) : ""
+        mark.label.textContent = this.numbers || (wins && index > 2) || value === -Infinity ? this.label(index, k, value) : ""
         mark.label.setAttribute("y", reach < 0 ? zero - Math.min(reach, ghost) + 11 : zero - Math.max(reach, ghost) - 4)
       })
     })
@@ -189,6 +191,12 @@ class Pipeline {
       label.textContent = wins ? full : fit
     })
     return now
+  }
+
+  // Where there is room, the second row shows the noise itself: what an edit replaces.
+  label(index, k, value) {
+    const noise = this.data.noise[k]
+    return index === 1 && this.roomy && value !== -Infinity ? `${noise < 0 ? "−" : "+"} ${text(Math.abs(noise))} = ${text(value)}` : text(value)
   }
 
   chevron(k, y, sign) {
@@ -242,6 +250,7 @@ class Scrub {
       this.range.value = positionOf(data.tau)
     }
     this.host.classList.toggle("bare", !data.draw)
+    this.host.querySelector(".hint").textContent = data.hint
     this.stops()
     this.lay()
   }

@@ -16,7 +16,7 @@ _scrub = st.components.v2.component(
     html="""
     <div class="scrub" data-testid="scrub">
       <label class="top">Temperature τ = <span class="value"></span>
-        <span class="hint">drag; it moves in your browser</span></label>
+        <span class="hint"></span></label>
       <div class="track">
         <input type="range" min="0" max="400" step="1" aria-label="Temperature" data-testid="scrub-range">
         <div class="stops"></div>
@@ -36,7 +36,11 @@ def tau_scrub() -> float:
     with field:
         tau = temperature_input()
     with slider:
-        _scrub(key="scrub", data={"tau": tau, "stops": STOPS}, on_tau_change=_take_tau)
+        _scrub(
+            key="scrub",
+            data={"tau": tau, "stops": STOPS, "hint": "drag, and let go to redraw"},
+            on_tau_change=_take_tau,
+        )
     return tau
 
 
@@ -56,7 +60,12 @@ def draw_scrub(draw: Draw, names: tuple[str, ...], config: DrawConfig, *, hard: 
     drawn = {"logits": logits, "noise": draw.noise.tolist(), "names": names, "hard": hard}
     _scrub(
         key="scrub",
-        data={"tau": config.temperature, "stops": STOPS, "draw": drawn},
+        data={
+            "tau": config.temperature,
+            "stops": STOPS,
+            "draw": drawn,
+            "hint": "drag: it moves in your browser",
+        },
         on_tau_change=_take_tau,
         on_edit_change=take_edit,
     )

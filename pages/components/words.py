@@ -36,7 +36,7 @@ def tex_vector(values: Iterable[float], *, most: int = 4) -> str:
 
 def question(prompt: str, answers: Mapping[str, str], *, key: str) -> None:
     """Invite a prediction. Each answer earns its own sentence; nothing is hidden, nothing is in the URL."""
-    picked = st.pills(f"**Before you move anything.** {prompt}", list(answers), key=key)
+    picked = st.pills(f"**Predict.** {prompt}", list(answers), key=key)
     if picked:
         st.markdown(answers[picked])
 

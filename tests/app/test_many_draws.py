@@ -40,7 +40,7 @@ def test_every_preset_is_counted(open_page: Open, preset: str) -> None:
         "-1e30, -1e30, -1e30",
         "0, -1000, -inf",
         ", ".join(map(str, range(64))),
-    ],  # fmt: skip
+    ],
 )
 @pytest.mark.parametrize("tau", ["0.01", "100"])
 def test_odd_logits_give_a_picture(open_page: Open, logits: str, tau: str) -> None:

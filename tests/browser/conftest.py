@@ -84,8 +84,8 @@ Open = Callable[..., Page]
 def open_page(browser: Browser, server: str) -> Iterator[Open]:
     """Opens a path in a browser profile of its own and waits for its pictures.
 
-    At the end, no page may have thrown, shown an exception, run into its own content security policy, or asked
-    a foreign host for anything.
+    At the end, no page may have thrown, shown an exception, run into its content security policy, or asked a
+    foreign host for anything.
     """
     contexts = []
     wrong: list[str] = []
