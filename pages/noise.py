@@ -114,7 +114,7 @@ def opening() -> None:
     st.title("Why Gumbel noise")
     st.markdown(
         "Add Gumbel noise to the logits, take the argmax, and what you hold is a draw from their softmax. "
-        "This page makes that noise from one uniform number, shows why it must be this noise, and breaks it "
+        "This page makes that noise from one uniform number, shows why this noise works, and breaks it "
         "in three ways."
     )
 
@@ -386,17 +386,18 @@ def tails() -> None:
     with beside:
         st.markdown(
             f"- `{ways[0].formula}`: `torch.rand` gives multiples of $2^{{-24}}$, so the noise ends at "
-            f"{highs[0]:.2f}, and once in {round(1 / UNIFORM_STEP):,} draws $U = 0$ gives $-\\infty$. The "
+            f"{highs[0]:.2f}, and once in {round(1 / UNIFORM_STEP):,} numbers $U = 0$ gives $-\\infty$. The "
             f"core lifts that one value to ${tex(core_at_zero())}$, and nothing else.\n"
             f"- `{ways[1].formula}`, as tutorials write it, changes $U = 0$ alone, which gives "
             f"${tex(zeros[1])}$: to any other $U$, single precision cannot add so little.\n"
             f"- `{ways[2].formula}` needs no padding, but $E = 0$ would give $+\\infty$, a winner for no "
-            "reason. PyTorch's `exponential_` avoids it, and is the slower one on a CPU."
+            "reason. Drawn here is the $E$ of the same $U$; PyTorch's own `exponential_` avoids 0, reaches "
+            "further on a CPU, and is the slower one there."
         )
         gap = ways[0].widest_gap()
         st.caption(
             f"But for $U = 0$, a lead of more than {highs[0]:.2f} + {-lows[0]:.2f} = {gap:.2f} logits is "
-            "never turned over in single precision. By the exact law it is, in up to "
+            "never turned over by a single-precision $U$. By the exact law it is, in up to "
             f"${tex(wins_from_behind(gap))}$ of draws. A leader's $-\\infty$ loses any lead, and comes more "
             f"often than that: with probability $2^{{-24}} = {tex(UNIFORM_STEP)}$. A $+\\infty$ behind the "
             "leader would do the same."

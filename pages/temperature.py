@@ -192,8 +192,9 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
             f"and the density at the centre is {now.at_centre:.3g}.",
         )
         follow_scrub("simplex", trace=SAMPLES, perturbed=now.perturbed)
+        origin = "" if weights == corners_of(typed.logits) else "Not your numbers: the weights beside. "
         caption = (
-            f"{SimplexConfig.draws} samples (dots) on their exact density (shade, and a line at each power "
+            f"{origin}{SimplexConfig.draws} samples (dots) on their exact density (shade, and a line at each power "
             "of ten times the uniform one). A circle's area is the mass that its corner holds at τ → 0. "
             "While you drag τ the dots move with it; the shade follows on release."
         )
@@ -333,7 +334,7 @@ def listed(names: tuple[str, ...], values: Array, most: int = 8) -> str:
 st.title("Temperature: from one-hot to uniform")
 st.markdown(
     "A relaxed sample is the one-hot draw seen through a softmax, and τ says how soft. "
-    "Drag it and watch four pictures: near 0 every sample is all but one-hot, far up all look alike."
+    "Move it and watch four pictures: near 0 every sample is all but one-hot, far up all look alike."
 )
 typed_now = logits_input()
 lesson(typed_now)
