@@ -194,7 +194,7 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
         follow_scrub("simplex", trace=SAMPLES, perturbed=now.perturbed)
         origin = "" if weights == corners_of(typed.logits) else "Not your numbers: the weights beside. "
         caption = (
-            f"{origin}{SimplexConfig.draws} samples (dots) on their exact density (shade, and a line at each power "
+            f"{origin}{SimplexConfig.draws} samples (dots) on their exact density (shade, a line at each power "
             "of ten times the uniform one). A circle's area is the mass that its corner holds at τ → 0. "
             "While you drag τ the dots move with it; the shade follows on release."
         )
