@@ -195,7 +195,7 @@ def triangle(typed: Typed, tau: float, seed: int) -> None:
         origin = "" if weights == corners_of(typed.logits) else "Not your numbers: the weights beside. "
         caption = (
             f"{origin}{SimplexConfig.draws} samples (dots) on their exact density (shade; a line marks each "
-            "power of ten times the uniform one). A circle's area is the mass that its corner holds at τ → 0. "
+            "power of ten times the uniform one). A circle's area is the mass its corner holds at τ → 0. "
             "While you drag τ the dots move with it; the shade follows on release."
         )
         with below(caption):
