@@ -31,7 +31,7 @@ CASES: Cases = {
     "τ = 0.1, all but one-hot": {"tau": 0.1},
     "τ = 10, all alike": {"tau": 10.0},
     "τ = 0.01, no slope left": {"tau": 0.01},
-    "straight-through": {"forward": FORWARDS[1]},
+    "one-hot forward, slope backward": {"forward": FORWARDS[1]},
 }
 
 

@@ -186,7 +186,14 @@ def _read() -> Typed:
 
 def _typed(text: str, kind: str, names: str) -> Typed:
     logits = parse_logits(text, kind)
-    return Typed(tuple(logits.tolist()), parse_names(names, len(logits)))
+    return Typed(tuple(logits.tolist()), _names(names, len(logits)))
+
+
+def _names(text: str, categories: int) -> tuple[str, ...]:
+    """A name for each category. An example's names stay with as many categories as the example has."""
+    is_examples = any(text == preset.names for preset in PRESETS.values())
+    fits = len(text.split(",")) == categories
+    return parse_names("" if is_examples and not fits else text, categories)
 
 
 def _read_as(kind: str) -> None:
@@ -215,7 +222,7 @@ def _rows() -> list[list[str]]:
     """A name and a number, as texts, for each entry of the bound text; none if the text is too long."""
     try:
         numbers = split_entries(st.session_state.logits)
-        names = parse_names(st.session_state.get("names", _DEFAULT.names), len(numbers))
+        names = _names(st.session_state.get("names", _DEFAULT.names), len(numbers))
     except LogitsError:
         return []
     return [[name, number] for name, number in zip(names, numbers, strict=True)]

@@ -194,6 +194,15 @@ def test_a_link_with_bad_numbers_shows_the_default_picture(open_page: Open, text
     assert shown_logits(at) == DEFAULT.text
 
 
+def test_an_examples_names_stay_with_its_number_of_categories(open_page: Open) -> None:
+    at = open_page("sampling")
+    assert "The winner w is dog" in at.caption[1].value
+    at = type_numbers(at, "2, 5, -1")
+    assert "The winner w is dog" in at.caption[0].value
+    at = type_numbers(at, "2, 5")
+    assert "The winner w is B" in at.caption[0].value
+
+
 def test_names_too_long_get_one_sentence(open_page: Open) -> None:
     at = open_page("sampling")
     at.text_input(key="names").set_value("n" * 5_000).run()
