@@ -23,7 +23,7 @@ MAX_EDIT_TEXT = 1_000
 
 def check_seed(seed: int) -> int:
     """The seed, or a ValueError that says which integers are seeds."""
-    if not SEEDS[0] <= seed <= SEEDS[1]:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not SEEDS[0] <= seed <= SEEDS[1]:
         raise ValueError(f"A seed is an integer from {SEEDS[0]} to {SEEDS[1]:,}, not {seed}.")
     return seed
 

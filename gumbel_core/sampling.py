@@ -144,7 +144,10 @@ def _small_enough(logits: Tensor) -> Tensor:
         raise ValueError(
             "Each row of logits needs one finite entry, and no NaN or +inf: nothing can be drawn."
         )
-    return logits - peak if largest > SWALLOWING else logits
+    if largest <= SWALLOWING:
+        return logits
+    # Row by row: what a row's samples are must not depend on its neighbours.
+    return logits - torch.where(peak.abs() > SWALLOWING, peak, torch.zeros_like(peak))
 
 
 class _TemperedSoftmax(torch.autograd.Function):
