@@ -107,7 +107,8 @@ class Headers:
 async def warm_up(_app: st.App) -> AsyncIterator[None]:
     """Pay for the heavy imports once, at start-up, and not in a visitor's first page."""
     plotly_js()
-    for module in ("gumbel_core", "scipy.stats", "pages.components"):
+    # The first optimiser of a process imports PyTorch's compiler: two seconds for the first visitor of the toy.
+    for module in ("gumbel_core", "scipy.stats", "pages.components", "torch._dynamo"):
         importlib.import_module(module)
     # What stands now stays: the garbage collector need not walk through all of torch again and again.
     gc.freeze()

@@ -25,6 +25,8 @@ BARE_CONTROL = Control("/", "slider", "height", ("ArrowRight", "ArrowLeft"))
 # All that is known of the real app: its controls, and the counters that its components keep in the page.
 TAU = Control("/", "spinbutton", "temperature", ("ArrowUp", "ArrowDown"))
 DRAWS = Control("/many_draws", "slider", "draws", ("ArrowRight", "ArrowLeft"))
+STEP = Control("/toy_argmax", "spinbutton", "^step$", ("ArrowUp", "ArrowDown"))
+CONTROLS = {"tau on /": TAU, "draws on /many_draws": DRAWS, "step on /toy_argmax": STEP}
 SCRUB = "[data-testid=scrub]"  # data-frames: how often it has drawn
 SCRUB_RANGE = "[data-testid=scrub-range]"
 FIGURE = "[data-mounts]"  # how often this host has mounted its figure
@@ -73,7 +75,7 @@ def scrub(browser: Browser, setting: Setting) -> Iterator[Line]:
 
 def controls(browser: Browser, setting: Setting) -> Iterator[Line]:
     """From a key on a native control to the last redrawn picture, at the defaults."""
-    for name, control in {"tau on /": TAU, "draws on /many_draws": DRAWS}.items():
+    for name, control in CONTROLS.items():
         bare_times, real_times = [], []
         address = setting.real + control.path
         with open_page(browser, setting.bare) as bare, open_page(browser, address) as real:

@@ -1,6 +1,6 @@
 // Runs in every measured page before its own scripts, and notes when a picture last changed: the same rule for every app.
 (() => {
-  const PICTURE = ".js-plotly-plot, [data-testid='scrub']";
+  const PICTURE = ".js-plotly-plot, [data-testid='scrub'], [data-testid='player']";
   const noted = { pressed: 0, changed: 0 }; // milliseconds since the navigation began
 
   const holdsPicture = (node) => node.matches?.(PICTURE) || node.querySelector?.(PICTURE);

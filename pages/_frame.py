@@ -19,6 +19,9 @@ page = st.navigation(
             st.Page("temperature.py", title="Temperature", icon=":material/thermostat:"),
             st.Page("noise.py", title="Noise", icon=":material/graphic_eq:"),
         ],
+        "Why it trains": [
+            st.Page("toy_argmax.py", title="The toy", icon=":material/toys:"),
+        ],
     }
 )
 st.set_page_config(page_title=f"{page.title} · Gumbel-Softmax Explorer")

@@ -4,6 +4,7 @@ Widgets bound to the URL drop a value that does not fit in silence, before any c
 query is read first, and what will be dropped is said once, in a sentence.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,14 @@ from gumbel_core.gumbel_law import check_location, check_scale, check_uniform
 from gumbel_core.logits import KINDS, MAX_CATEGORIES, PRESETS
 from gumbel_core.noise_trials import WEIGHT_SUMS
 from gumbel_core.temperature import check_log_odds
+from gumbel_core.toy_argmax import ARRAYS, LAYERS, SIZES, STEPS, ToyConfig
+from gumbel_core.toy_shares import AGAINST
 from pages.components.words import plain
 
 CUSTOM = "Your own"
 DRAWS = (*(step * 10**power for power in range(1, 6) for step in (1, 2, 5)), 1_000_000)
 FORWARDS = ("soft", "straight-through")
+AS_SHUFFLED = "as shuffled"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,22 @@ def _component(raw: str) -> int:
     return int(raw)
 
 
+def _whole(limits: tuple[int, int], name: str) -> Callable[[str], int]:
+    low, high = limits
+
+    def check(raw: str) -> int:
+        # A number field cuts a fraction off.
+        try:
+            value = int(float(raw))
+        except (ValueError, OverflowError):
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"{name} is a whole number from {low} to {high}.")
+        return value
+
+    return check
+
+
 def _number(check: Callable[[float], float], name: str) -> Callable[[str], float]:
     def checked(raw: str) -> float:
         try:
@@ -97,6 +117,22 @@ FIELDS: Mapping[str, Field] = {
     "scale": Field(1.0, _number(check_scale, "scale")),
     "u": Field(0.8, _number(check_uniform, "uniform number u")),
     "weight_sum": Field(10, lambda raw: int(_one_of(tuple(map(str, WEIGHT_SUMS)))(raw))),
+    "layer": Field(ToyConfig.layer, _one_of(tuple(LAYERS))),
+    "n": Field(ToyConfig.n, _whole(SIZES, "The array's length")),
+    "toy_tau": Field(
+        ToyConfig.temperature, _number(lambda tau: ToyConfig(temperature=tau).temperature, "temperature")
+    ),
+    "toy_rate": Field(
+        ToyConfig.learning_rate,
+        _number(lambda rate: ToyConfig(learning_rate=rate).learning_rate, "learning rate"),
+    ),
+    "toy_steps": Field(ToyConfig.steps, _whole(STEPS, "The number of steps")),
+    # This seed's three predictions are all but the tutorial's.
+    "toy_seed": Field(12, _seed),
+    "arrays": Field(ToyConfig.arrays, _one_of(ARRAYS)),
+    "target": Field(AS_SHUFFLED, _one_of((AS_SHUFFLED, *map(str, range(SIZES[1]))))),
+    "step": Field(1, _whole(STEPS, "A step")),
+    "against": Field(next(iter(AGAINST)), _one_of(tuple(AGAINST))),
 }
 
 
@@ -130,9 +166,31 @@ def say_what_was_not_taken() -> None:
     state = st.session_state
     if "_not_taken" not in state:
         state["_not_taken"] = state["_to_say"] = not_taken(st.query_params.to_dict())
+        _drop_overflowing()
     for sentence in state["_to_say"]:
         st.warning(sentence, icon=":material/link_off:")
     state["_to_say"] = []
+
+
+def _drop_overflowing() -> None:
+    """Take numbers too large for a float out of the query, and run again without them.
+
+    Streamlit drops every other number that does not fit by itself; at this one a whole-number field raises.
+    """
+    infinite = [
+        name for name, raw in st.query_params.to_dict().items() if name in FIELDS and _is_infinite(raw)
+    ]
+    for name in infinite:
+        del st.query_params[name]
+    if infinite:
+        st.rerun()
+
+
+def _is_infinite(raw: str) -> bool:
+    try:
+        return math.isinf(float(raw))
+    except ValueError:
+        return False
 
 
 def keep_values() -> None:

@@ -7,7 +7,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE, Open, running_server, settle, wait_until
 
-PAGES = ["/", "/many_draws", "/temperature", "/noise"]
+# The pages on which a distribution is typed, and all.
+TYPED = ["/", "/many_draws", "/temperature", "/noise"]
+PAGES = [*TYPED, "/toy_argmax"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -129,6 +131,7 @@ def test_a_link_with_numbers_and_no_example_is_the_visitors_own(open_page: Open)
         ("draws=1e12", "draws"),
         ("preset=nothing", "preset"),
         ("seed=one", "seed"),
+        ("seed=1e400", "seed"),
     ],
 )
 def test_a_link_that_does_not_fit_is_told_once(open_page: Open, query: str, words: str) -> None:
@@ -180,7 +183,7 @@ def assert_nothing_came_alive(page: Page) -> None:
     assert page.locator(LIVE).count() == 0
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", TYPED)
 def test_a_name_is_never_markup(open_page: Open, path: str) -> None:
     page = open_page(f"{path}?logits=1,2,3&names={quote(','.join(HOSTILE))}")
     # A figure out of sight is not drawn yet, and its texts are not there to be looked at.

@@ -118,7 +118,7 @@ def missing():
 
 print(json.dumps([missing(), asyncio.run(missing_while_up())]))
 """
-HEAVY = ["torch", "scipy.stats", "gumbel_core", "pages.components"]
+HEAVY = ["torch", "scipy.stats", "gumbel_core", "pages.components", "torch._dynamo"]
 
 
 def test_the_warm_up_imports_what_a_page_needs() -> None:
