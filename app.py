@@ -107,7 +107,7 @@ class Headers:
 async def warm_up(_app: st.App) -> AsyncIterator[None]:
     """Pay for the heavy imports once, at start-up, and not in a visitor's first page."""
     plotly_js()
-    # The first optimiser of a process imports PyTorch's compiler: two seconds for the first visitor of the toy.
+    # A process's first optimiser imports PyTorch's compiler: two seconds for the toy's first visitor.
     for module in ("gumbel_core", "scipy.stats", "pages.components", "torch._dynamo"):
         importlib.import_module(module)
     # What stands now stays: the garbage collector need not walk through all of torch again and again.
