@@ -80,13 +80,17 @@ class ToyConfig:
             raise ValueError(f"There is no layer {self.layer!r}: it is one of {', '.join(LAYERS)}.")
         if self.arrays not in ARRAYS:
             raise ValueError(f"Arrays are {' or '.join(ARRAYS)}, not {self.arrays!r}.")
+        _check_whole("The array's length", self.n)
         _check_range("The array's length", self.n, SIZES)
         _check_range("The temperature", check_temperature(self.temperature), TEMPERATURES)
         _check_range("The learning rate", self.learning_rate, LEARNING_RATES)
+        _check_whole("The number of steps", self.steps)
         _check_range("The number of steps", self.steps, STEPS)
         check_seed(self.seed)
-        if self.target is not None and not 0 <= self.target < self.n:
-            raise ValueError(f"The target is a place from 0 to {self.n - 1}, not {self.target}.")
+        if self.target is not None:
+            _check_whole("The target", self.target)
+            if not 0 <= self.target < self.n:
+                raise ValueError(f"The target is a place from 0 to {self.n - 1}, not {self.target}.")
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,9 @@ def _backward(loss: Tensor) -> str | None:
     try:
         loss.backward()
     except RuntimeError as error:
+        # Where there is a way back, an error is no refusal but a fault.
+        if loss.requires_grad:
+            raise
         return str(error)
     return None
 
@@ -191,6 +198,11 @@ def _run(step: Step, run: int) -> Step:
     fields = vars(step).items()
     tensors: dict[str, Any] = {name: value[run] for name, value in fields if isinstance(value, Tensor)}
     return replace(step, **tensors)
+
+
+def _check_whole(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{what} is a whole number, not {value!r}.")
 
 
 def _check_range(what: str, value: float, limits: tuple[float, float]) -> None:

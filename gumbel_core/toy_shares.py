@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from gumbel_core.toy_argmax import ToyConfig, train_many
 
@@ -31,6 +31,7 @@ class Outcome:
     runs: int
     learned: int  # seeds whose prediction is within .5 of the target
     on_target: float  # mean mass of the sample on the target
+    on_target_error: float = 0.0  # standard error of that mean
 
     @property
     def share(self) -> float:
@@ -39,8 +40,17 @@ class Outcome:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % for the share (Wilson)."""
-        low, high = binomtest(self.learned, self.runs).proportion_ci(0.95, method="wilson")
+        return self.share_within(0.95)
+
+    def share_within(self, confidence: float) -> tuple[float, float]:
+        """A two-sided interval for the share (Wilson)."""
+        low, high = binomtest(self.learned, self.runs).proportion_ci(confidence, method="wilson")
         return float(low), float(high)
+
+    def on_target_within(self, confidence: float) -> tuple[float, float]:
+        """A two-sided interval for the mean mass on the target (normal: for many seeds)."""
+        reach = float(norm.isf((1 - confidence) / 2)) * self.on_target_error
+        return self.on_target - reach, self.on_target + reach
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,12 @@ class Outcomes:
 
 def outcomes(config: ToyConfig, seeds: Sequence[int] = range(RUNS)) -> Outcomes:
     """Train every seed. A layer without a gradient never leaves its first step: that one alone is there."""
-    steps = list(train_many(config, seeds))
-    return Outcomes(
-        loss=np.stack([step.loss.numpy() for step in steps]),
-        on_target=np.stack([step.on_target.numpy() for step in steps]),
-        target=np.stack([step.target.numpy() for step in steps]),
-    )
+    # What is not counted, the weights above all, is let go step by step.
+    counted = [
+        (step.loss.numpy(), step.on_target.numpy(), step.target.numpy()) for step in train_many(config, seeds)
+    ]
+    loss, on_target, target = (np.stack(values) for values in zip(*counted, strict=True))
+    return Outcomes(loss, on_target, target)
 
 
 @dataclass(frozen=True)
@@ -142,4 +152,5 @@ def _shares(x: Sequence[float], found: Sequence[Outcome]) -> Shares:
 
 
 def _outcome(loss: Array, on_target: Array) -> Outcome:
-    return Outcome(len(loss), int((loss < LEARNED).sum()), float(on_target.mean()))
+    error = float(on_target.std(ddof=1)) / len(loss) ** 0.5 if len(loss) > 1 else 0.0
+    return Outcome(len(loss), int((loss < LEARNED).sum()), float(on_target.mean()), error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -26,10 +27,17 @@ from gumbel_core.toy_shares import (
 from gumbel_core.toy_update import update_of
 from pages.components.code import download_csv, show_code
 from pages.components.figure import figure
-from pages.components.link import rerun_page
-from pages.components.player import pack, player
+from pages.components.link import FIELDS, rerun_page
+from pages.components.player import pack, player, send_run
 from pages.components.toy_config import NOISELESS, config_input
 from pages.components.toy_math import backward_equation, forward_equation, snippet, step_header, step_rows
+from pages.components.toy_verdicts import (
+    fresh_verdict,
+    noise_table,
+    noise_verdict,
+    question_answers,
+    question_prompt,
+)
 from pages.components.words import question
 
 TENSORFLOW_SAYS = "No gradients provided for any variable"
@@ -45,6 +53,13 @@ COUNTED: Mapping[str, str] = {
     "n": f" at each point, after step {TUTORIAL_STEPS}",
     "target": f" split by where the shuffle put the maximum, after step {TUTORIAL_STEPS}",
     "step": "",
+}
+# What a count does not read of the config: the field that it sweeps, and a target that it drops.
+UNREAD: Mapping[str, Mapping[str, Any]] = {
+    "temperature": {"temperature": ToyConfig.temperature},
+    "n": {"n": ToyConfig.n, "target": None},
+    "target": {"target": None},
+    "step": {},
 }
 CURVES: Mapping[str, str] = {"gumbel_softmax": "with noise", NOISELESS: "no noise"}
 
@@ -70,6 +85,11 @@ def outcomes_of(config: ToyConfig) -> Outcomes:
     return outcomes(config)
 
 
+def counted(config: ToyConfig) -> ToyConfig:
+    """The config of a count: the seeds are its own, and so are its steps."""
+    return replace(config, seed=0, steps=LATER_STEPS)
+
+
 def opening() -> None:
     st.title("Argmax stops the gradient")
     st.markdown(
@@ -86,7 +106,7 @@ def lab(config: ToyConfig) -> None:
     picture, beside = st.container(), st.container()
     at = step_input(len(run))
     with picture:
-        player(packed_run(config), at)
+        player(repr(config), packed_run(config), at)
     with beside:
         if refusal := run[-1].refusal:
             refused(refusal)
@@ -95,15 +115,30 @@ def lab(config: ToyConfig) -> None:
 
 
 def step_input(steps: int) -> int:
-    """The player's other face: a step of the run, counted from 1. One beyond the end is the last."""
+    """The player's other face: a step of the run, counted from 1. A link's beyond the end is the last."""
     st.markdown("#### The step in numbers")
     state = st.session_state
+    if "step" not in state and linked_step() > steps:
+        # Before its field exists the link can be put right, and so can the address.
+        st.query_params["step"] = str(steps)
+        state["_beyond"] = True
+        rerun_page()
     if "step" in state:
         state.step = min(int(state.step), steps)
-    st.number_input("Step", *STEPS, 1, step=1, key="step", bind="query-params", width=120)
-    if state.step > steps:
-        rerun_page()
+    if state.pop("_beyond", False):
+        st.info(f"This run has {steps} {'steps' if steps > 1 else 'step'}: its last is shown.")
+    st.number_input("Step", STEPS[0], steps, 1, step=1, key="step", bind="query-params", width=120)
     return int(state.step)
+
+
+def linked_step() -> int:
+    """A link's step before its field exists."""
+    asked = st.query_params.get("step", "1")
+    try:
+        FIELDS["step"].check(asked)
+    except ValueError:
+        return STEPS[0]
+    return int(float(asked))
 
 
 def refused(refusal: str) -> None:
@@ -120,25 +155,12 @@ def refused(refusal: str) -> None:
 
 
 def without_noise(config: ToyConfig) -> None:
-    """A prediction to make, and what this page's own runs answer."""
-    bare = run_of(replace(config, layer=NOISELESS))
-    at = min(TUTORIAL_STEPS, len(bare))
-    step, last = bare[at - 1], bare[-1]
-    measured = (
-        f"without noise it predicts {step.prediction.item():.2f} in step {at} and "
-        f"{last.prediction.item():.2f} in step {len(bare)}, where the target is {int(last.target)}, with "
-        f"{last.on_target.item():.2f} of the sample on the target"
-    )
-    close, sure = last.loss.item() < LEARNED, last.on_target.item() > LEARNED
-    yes = "Right" if close and sure else "So it seems, but look" if close else "Not this time"
-    question(
-        "Take the noise away and keep the softmax. Does it still learn?",
-        {
-            "Yes": f"{yes}: {measured}.",
-            "No, it needs the noise": f"{'It does' if close and sure else 'Here it fails'}: {measured}.",
-        },
-        key="toy_question",
-    )
+    """A prediction to make, and what a thousand seeds of this setting answer. One step teaches nothing."""
+    if config.steps == 1:
+        return
+    at = min(config.steps, LATER_STEPS)
+    bare = outcomes_of(replace(counted(config), layer=NOISELESS)).at(at)
+    question(question_prompt(config.layer), question_answers(bare, at), key="toy_question")
 
 
 def equation(config: ToyConfig, run: Sequence[Step], at: int) -> None:
@@ -165,7 +187,7 @@ def race(config: ToyConfig) -> None:
     longest = max(runs.values(), key=len)
     targets = [int(step.target) for step in longest]
     figure(
-        race_figure({layer: race_of(layer, run) for layer, run in runs.items()}, targets, config.n),
+        race_figure({layer: race_of(run) for layer, run in runs.items()}, targets, config.n),
         key="race",
         alt="Prediction and loss against steps. "
         + " ".join(
@@ -176,7 +198,7 @@ def race(config: ToyConfig) -> None:
     )
     words, download = st.columns([5, 1])
     words.caption(
-        "All four start from the same array, the same zeros and the same noise. "
+        "All four start from the same array and zeros. Softmax uses no noise; the others share theirs. "
         "Argmax stops where it starts: no gradient comes back."
     )
     with download:
@@ -188,9 +210,9 @@ def race(config: ToyConfig) -> None:
         download_csv("toy_race", ["layer", "step", "prediction", "loss"], rows)
 
 
-def race_of(layer: str, run: Sequence[Step]) -> Race:
+def race_of(run: Sequence[Step]) -> Race:
     predictions, losses = ([getattr(step, name).item() for step in run] for name in ("prediction", "loss"))
-    return Race(layer, predictions, losses, stopped=run[-1].refusal is not None)
+    return Race(predictions, losses, stopped=run[-1].refusal is not None)
 
 
 @st.fragment
@@ -200,9 +222,9 @@ def often(config: ToyConfig) -> None:
         "Against", list(AGAINST), default=next(iter(AGAINST)), required=True, key="against",
         bind="query-params",
     )  # fmt: skip
-    # The seeds are the count's own, and so are its steps.
-    every = replace(config, seed=0, steps=LATER_STEPS)
-    found = {layer: shares_of(against, replace(every, layer=layer)) for layer in CURVES}
+    every = counted(config)
+    swept = replace(every, **UNREAD[against])
+    found = {layer: shares_of(against, replace(swept, layer=layer)) for layer in CURVES}
     x = found[NOISELESS].x.tolist()
     curves = [_curve(CURVES[layer], shares) for layer, shares in found.items()]
     figure(
@@ -215,9 +237,11 @@ def often(config: ToyConfig) -> None:
         ),
     )
     words, download = st.columns([5, 1])
+    dropped = config.target is not None and "target" in UNREAD[against]
     words.caption(
         f"{RUNS:,} seeds{COUNTED[against]}, the band a 95 % interval. Dashed: the probability that the "
         "sample puts on the target, because a prediction can come close as a mean of wrong places."
+        + (" The target that you set is left to the shuffle here." if dropped else "")
     )
     with download:
         download_csv("toy_shares", ["layer", against, "share", "low", "high", "on_target"], _rows(found))
@@ -226,25 +250,20 @@ def often(config: ToyConfig) -> None:
 
 def lessons(config: ToyConfig) -> str:
     """What a thousand seeds say: of the noise, the trap and fresh arrays, each with its measured numbers."""
-    noisy, bare = (outcomes_of(replace(config, layer=layer)).at(TUTORIAL_STEPS) for layer in CURVES)
+    noisy, bare = (outcomes_of(replace(config, layer=layer)) for layer in CURVES)
     trap = outcomes_of(TRAP).at(LATER_STEPS)
-    fresh = outcomes_of(replace(config, layer="gumbel_softmax", arrays="fresh")).at(LATER_STEPS)
-    beyond = (
-        "More than chance: in so short an array it begins to find the maximum, wherever it stands."
-        if fresh.interval[0] > 1 / config.n
-        else "What it learns on a fixed array is one answer, and not to find a maximum."
-    )
+    # A target that never moves could be named without a look at the array.
+    shuffled = replace(config, layer="gumbel_softmax", arrays="fresh", target=None)
+    fresh = outcomes_of(shuffled).at(LATER_STEPS)
+    verdict = noise_verdict(noisy, bare, config.n)
     return (
-        f"- **The noise.** Within {LEARNED:g} of the target after three steps: {noisy.share:.1%} of the "
-        f"seeds with noise, {bare.share:.1%} without. Here the noise gives a fair draw and nothing else; the "
-        "softmax does the learning. It is needed where the sample itself must be random: a latent variable "
-        "that is drawn, as in the next lessons.\n"
+        f"{noise_table(noisy, bare)}\n\n"
+        f"- **The noise.** {verdict} Where the sample itself must be random, it is needed: "
+        "a latent variable that is drawn, as in the next lessons.\n"
         f"- **The trap.** No noise, five places, the target in the middle: the uniform start predicts "
         f"exactly 2, so the loss and the gradient are 0. {trap.share:.0%} of the seeds count as learned, and "
         f"the probability on the target stays at {trap.on_target:.2f}.\n"
-        f"- **Fresh arrays.** With a new shuffle each step, {fresh.share:.1%} are within {LEARNED:g} at step "
-        f"{LATER_STEPS}, with {fresh.on_target:.2f} on the target; one place in {config.n} is "
-        f"{1 / config.n:.2f}. {beyond}"
+        f"- **Fresh arrays.** {fresh_verdict(fresh, config.learning_rate, config.n)}"
     )
 
 
@@ -263,6 +282,7 @@ def _rows(found: Mapping[str, Shares]) -> list[tuple[object, ...]]:
 
 opening()
 config = config_input()
+send_run()
 lab(config)
 race(config)
 often(config)

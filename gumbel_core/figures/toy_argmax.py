@@ -23,8 +23,6 @@ RACING: Mapping[str, Figure] = {
 SHARES: Sequence[tuple[str, str, str]] = (
     (ACCENT, "circle", "rgba(31,119,196,0.18)"),
     (CONTRAST, "square", "rgba(213,94,0,0.18)"),
-    (THIRD, "diamond", "rgba(0,158,115,0.18)"),
-    (MUTED, "triangle-up", "rgba(122,130,142,0.18)"),
 )
 # A line of a hundred steps with a marker on each is a caterpillar.
 MOST_MARKERS = 14
@@ -35,7 +33,6 @@ MOST_TICKS = 12
 class Race:
     """One layer's run: a value each step, and whether it stopped because no gradient came back."""
 
-    title: str
     predictions: Sequence[float]
     losses: Sequence[float]
     stopped: bool
@@ -69,7 +66,7 @@ def race_figure(races: Mapping[str, Race], target: int | Sequence[int], n: int) 
             _target(target, steps),
             *(_run(name, race, race.predictions, "y") for name, race in drawn.items()),
             *(_run(name, race, race.losses, "y2") for name, race in drawn.items()),
-            *(_stop(race, values, place) for race in drawn.values() if race.stopped
+            *(_stop(name, values, place) for name, race in drawn.items() if race.stopped
               for values, place in ((race.predictions, "y"), (race.losses, "y2"))),
         ],
         "layout": layout(
@@ -102,23 +99,22 @@ def _run(name: str, race: Race, values: Sequence[float], place: str) -> Figure:
     line = RACING[name]
     return {
         "type": "scatter", "mode": "lines+markers", "x": list(range(1, len(values) + 1)),
-        "y": _short(values), "yaxis": place, "name": labels([race.title])[0],
+        "y": _short(values), "yaxis": place, "name": name,
         "legendgroup": name, "showlegend": place == "y" and not race.stopped, "cliponaxis": False,
         "line": {key: line[key] for key in ("color", "width", "dash")},
         "marker": {"color": line["color"], "symbol": line["symbol"], "size": line["size"],
                    "line": {"width": 2, "color": line["color"]}, "maxdisplayed": MOST_MARKERS},
-        "hovertemplate": f"{labels([race.title])[0]}, step %{{x}}: %{{y:.3f}}<extra></extra>",
+        "hovertemplate": f"{name}, step %{{x}}: %{{y:.3f}}<extra></extra>",
     }  # fmt: skip
 
 
-def _stop(race: Race, values: Sequence[float], place: str) -> Figure:
+def _stop(name: str, values: Sequence[float], place: str) -> Figure:
     """A cross on the last step of a run to which no gradient came back."""
-    title = labels([race.title])[0]
     return {
         "type": "scatter", "mode": "markers", "x": [len(values)], "y": _short(values[-1:]), "yaxis": place,
-        "name": f"{title}: no gradient", "showlegend": place == "y", "cliponaxis": False,
+        "name": f"{name}: no gradient", "showlegend": place == "y", "cliponaxis": False,
         "marker": {"color": MUTED, "symbol": "x-thin", "size": 16, "line": {"color": MUTED, "width": 3}},
-        "hovertemplate": f"{title}, step %{{x}}: %{{y:.3f}}, and no gradient came back<extra></extra>",
+        "hovertemplate": f"{name}, step %{{x}}: %{{y:.3f}}, and no gradient came back<extra></extra>",
     }  # fmt: skip
 
 

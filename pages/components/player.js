@@ -256,7 +256,8 @@ class Picture {
 class Player {
   constructor(host) {
     this.host = host
-    this.count = 0
+    this.count = this.heard = 0
+    this.host.inert = true
     this.picture = new Picture(host.querySelector(".picture"))
     this.range = host.querySelector("input")
     this.playButton = host.querySelector(".play")
@@ -278,12 +279,18 @@ class Player {
   update(data, send) {
     this.send = send
     // What the server says before it has heard the last word from here is out of date.
+    // Within a session it never forgets a word: if it has, the session is a new one and counts afresh.
+    if (data.heard < this.heard) this.count = data.heard
+    this.heard = data.heard
     const late = data.heard < this.count
     this.count = Math.max(this.count, data.heard)
-    if (data.run !== this.packed) {
+    if (data.name !== this.name) {
+      // The message with the run may have been overtaken: ask for it.
+      if (!data.run) { send("missing", data.name); return }
       this.stop()
-      this.packed = data.run
+      this.name = data.name
       this.run = JSON.parse(data.run)
+      this.host.inert = false
       this.over = undefined
       this.index = data.step - 1
       this.range.max = this.run.records.length

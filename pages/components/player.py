@@ -47,13 +47,24 @@ def pack(run: Sequence[Step], *, noisy: bool) -> str:
     return json.dumps({"noisy": noisy, "records": [_record(step) for step in run]}, allow_nan=False)
 
 
-def player(packed: str, step: int) -> None:
-    """Draw a packed run at a step, counted from 1. Where it rests, the bound field `step` takes its place."""
+def player(name: str, packed: str, step: int) -> None:
+    """Draw a packed run at a step, counted from 1. Where it rests, the bound field `step` takes its place.
+
+    A run of a hundred steps is hundreds of kilobytes: a step is told by the run's name, and the run itself
+    goes along only after `send_run`.
+    """
+    run = {"run": packed} if st.session_state.pop("_send_run", False) else {}
     _player(
         key="player",
-        data={"run": packed, "step": step, "heard": st.session_state.get("_heard", 0)},
+        data={"name": name, "step": step, "heard": st.session_state.get("_heard", 0)} | run,
         on_step_change=_take_step,
+        on_missing_change=send_run,
     )
+
+
+def send_run() -> None:
+    """Let the next picture carry its run: at a run of the whole page, and where the browser misses it."""
+    st.session_state["_send_run"] = True
 
 
 def _take_step() -> None:

@@ -11,7 +11,7 @@ from pages.components.link import AS_SHUFFLED, FIELDS
 from pages.components.words import Cases, plain, words_that_set
 
 NOISELESS = "softmax"
-TUTORIAL_PRINTS = "With seed 12 the steps look much like the tutorial's, which prints 2.2, 3.5, 4.0."
+TUTORIAL_PRINTS = "The tutorial prints 2.2, 3.5, 4.0 at this setting."
 # The page's bound values that make the config, by their names there.
 KEYS: Mapping[str, str] = {
     "layer": "layer",
@@ -49,7 +49,7 @@ def config_input() -> ToyConfig:
         )  # fmt: skip
         _number("Length n", "n", SIZES, 1, width=110)
         _number("Temperature τ", "toy_tau", TEMPERATURES, 0.05, width=140)
-        _number("Seed", "toy_seed", SEEDS, 1, width=120, help=TUTORIAL_PRINTS)
+        _number("Seed", "toy_seed", SEEDS, 1, width=120, help=TUTORIAL_PRINTS if _is_tutorial() else None)
     with st.container(horizontal=True, vertical_alignment="center"):
         # In a container of its own the words wrap on a phone.
         with st.container(width="content"):
@@ -102,12 +102,20 @@ def _number(
     )  # fmt: skip
 
 
+def _is_tutorial() -> bool:
+    """Whether everything but the seed stands at the tutorial's: in the state, or in the link before it."""
+    state, link = st.session_state, st.query_params
+    defaults = {key: FIELDS[key].default for key in KEYS.values() if key != "toy_seed"}
+    return all(str(state.get(key, link.get(key, value))) == str(value) for key, value in defaults.items())
+
+
 def _leave_lost_target() -> None:
     """A place means another thing in a shorter array: it is not carried over."""
     state = st.session_state
     asked = state.get("target", st.query_params.get("target", AS_SHUFFLED))
     n = int(state.get("n", FIELDS["n"].default)) if "target" in state else _linked_n()
-    if asked.isdigit() and n <= int(asked) < SIZES[1]:
+    # Not isdigit: to it a superscript is a digit, and to int it is not.
+    if asked in map(str, range(n, SIZES[1])):
         st.info(f"An array of {n} numbers has no place {asked}: its maximum stands as shuffled.")
         state["target"] = AS_SHUFFLED
 

@@ -13,6 +13,12 @@ SAMPLES: Mapping[str, str] = {
     "gumbel_softmax": r"\mathrm{softmax}\bigl((\ell + g) / \tau\bigr)",
     "straight_through": r"\mathrm{onehot}\,\arg\max(\ell + g)",
 }
+# These samples are exact in print; a relaxed one is rounded.
+ONE_HOT = ("argmax", "straight_through")
+SURROGATE = (
+    r"\frac{{\partial z}}{{\partial \ell}} &:= \frac{{\partial}}{{\partial \ell}}\, {relaxed} \\"
+    r"&\quad \text{{backward}},\ \tau = {tau} \\"
+)
 LAYER_CODE: Mapping[str, str] = {
     "argmax": "torch.nn.functional.one_hot((logits + noise).argmax(), n).double()",
     "softmax": "(logits / tau).softmax(-1)",
@@ -21,7 +27,7 @@ LAYER_CODE: Mapping[str, str] = {
 }
 SNIPPET = """\
 import torch
-from gumbel_core import gumbel_noise, gumbel_softmax
+from gumbel_core import {imports}
 
 n, tau, steps = {n}, {tau}, {steps}
 generator = torch.Generator().manual_seed({seed})
@@ -53,13 +59,19 @@ FIXED_CODE = "arrays = arrays[:1].expand(steps, n)  # the first for all steps\n"
 
 
 def forward_equation(config: ToyConfig, step: Step) -> str:
-    tau = "" if config.layer == "argmax" else rf",\quad \tau = {tex(config.temperature)}"
+    one_hot, tau = config.layer in ONE_HOT, tex(config.temperature)
+    equals, with_tau = ("=", "") if one_hot else (r"\approx", rf",\quad \tau = {tau}")
+    back = (
+        SURROGATE.format(relaxed=SAMPLES["gumbel_softmax"], tau=tau)
+        if config.layer == "straight_through"
+        else ""
+    )
     noise = "" if config.layer == "softmax" else rf"g &= {_vector(step.noise.tolist())} \\"
     sample = [round(share, 3) for share in step.sample.tolist()]
     predicted, loss = tex(step.prediction.item()), tex(step.loss.item())
     return (
         rf"\begin{{aligned}} \ell &= W a = {_vector(step.logits.tolist())} \\ {noise}"
-        rf"z &= {SAMPLES[config.layer]}{tau} \\ &\approx {_vector(sample)} \\"
+        rf"z &= {SAMPLES[config.layer]}{with_tau} \\ &{equals} {_vector(sample)} \\ {back}"
         rf"\hat y &= \textstyle\sum_k k\, z_k = {predicted} \\"
         rf"L &= |{predicted} - {int(step.target)}| = {loss} \end{{aligned}}"
     )
@@ -72,20 +84,22 @@ def backward_equation(config: ToyConfig, now: Update, place: int) -> str:
         rf" = \frac{{\partial L}}{{\partial \ell_{{{place}}}}}\, a_{{{place}}} \\"
         rf"&= {_factor(now.slope)} \cdot {tex(now.entry)} = {tex(now.gradient)} \\"
         rf"v &\leftarrow .9\, v + .1\, G^2 \\"
-        rf"&= .9 \cdot {_factor(now.mean_square_before)} + .1 \cdot {_factor(now.gradient)}^2"
-        rf" = {tex(now.mean_square)} \\"
+        rf"&= .9 \cdot {_factor(now.mean_square_before)} + .1 \cdot {_factor(now.gradient)}^2 \\"
+        rf"&= {tex(now.mean_square)} \\"
         rf"{weight} &\leftarrow {weight} - \eta\, G / (\sqrt v + 10^{{-7}}) \\"
-        rf"&= {tex(now.weight)} - {tex(config.learning_rate)} \cdot {_factor(now.gradient)}"
-        rf" / \sqrt{{{tex(now.mean_square)}}} \\ &= {tex(now.updated)} \end{{aligned}}"
+        rf"&= {tex(now.weight)} - {tex(config.learning_rate)} \cdot {_factor(now.gradient)} \\"
+        rf"&\quad / \sqrt{{{tex(now.mean_square)}}} \\ &= {tex(now.updated)} \end{{aligned}}"
     )
 
 
 def snippet(config: ToyConfig) -> str:
     changes = "" if config.target is None else TARGET_CODE.format(target=config.target)
     changes += FIXED_CODE if config.arrays == "fixed" else ""
+    layer = LAYER_CODE[config.layer]
+    imports = "gumbel_noise, gumbel_softmax" if "gumbel_softmax(" in layer else "gumbel_noise"
     return SNIPPET.format(
         n=config.n, tau=config.temperature, steps=config.steps, seed=config.seed, changes=changes,
-        learning_rate=config.learning_rate, layer=LAYER_CODE[config.layer],
+        learning_rate=config.learning_rate, layer=layer, imports=imports,
     )  # fmt: skip
 
 

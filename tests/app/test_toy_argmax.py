@@ -120,9 +120,12 @@ def test_a_step_beyond_the_run_is_its_last(open_page: Open, link: dict[str, str]
     at = open_page("toy_argmax", **link)
     assert not at.exception
     assert not at.warning
-    assert at.number_input(key="step").value == last
-    at.number_input(key="step").set_value(90).run()
-    assert at.number_input(key="step").value == last
+    assert at.number_input(key="step").value == at.number_input(key="step").max == last
+    (said,) = [element.value for element in at.info]
+    assert said == f"This run has {last} {'steps' if last > 1 else 'step'}: its last is shown."
+    assert at.query_params.get("step", "1") == str(last)
+    at.run()
+    assert not at.info
 
 
 def test_a_changed_run_begins_at_its_first_step(open_page: Open) -> None:
@@ -146,6 +149,7 @@ def test_a_changed_run_begins_at_its_first_step(open_page: Open) -> None:
         ({"toy_seed": "-1"}, "toy_seed"),
         ({"arrays": "none"}, "arrays"),
         ({"target": "20"}, "target"),
+        ({"target": "²"}, "target"),
         ({"step": "0"}, "step"),
         ({"against": "seed"}, "against"),
     ],
@@ -217,23 +221,44 @@ def test_the_next_seed(open_page: Open, printed: Printed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "target", "answer", "verdict"),
+    ("link", "answer", "verdict"),
     [
-        ("12", "4", "Yes", "Right"),
-        ("12", "2", "Yes", "So it seems, but look"),
-        ("12", "2", "No, it needs the noise", "Here it fails"),
+        ({}, "Yes", "Right: "),
+        ({"layer": "softmax", "target": "2"}, "Yes", "So it seems, but look: "),
+        ({"arrays": "fresh"}, "No", "Right: "),
+        ({"toy_steps": "4"}, "No", "Most runs do: "),
     ],
 )
-def test_the_question_is_answered_by_this_run(
-    open_page: Open, seed: str, target: str, answer: str, verdict: str
+def test_the_question_is_answered_by_many_seeds(
+    open_page: Open, link: dict[str, str], answer: str, verdict: str
 ) -> None:
-    at = open_page("toy_argmax", toy_seed=seed, target=target)
+    at = open_page("toy_argmax", **link)
     at.button_group(key="toy_question").set_value(answer).run()
-    bare = list(train(ToyConfig(seed=int(seed), target=int(target), layer="softmax")))
-    (said,) = [element.value for element in at.markdown if "without noise" in element.value]
+    config = ToyConfig(
+        layer="softmax", target=int(link["target"]) if "target" in link else None,
+        arrays=link.get("arrays", "fixed"),
+    )  # fmt: skip
+    step = int(link.get("toy_steps", 10))
+    (said,) = [element.value for element in at.markdown if "seeds without noise" in element.value]
     assert said.startswith(verdict)
-    assert f"{bare[2].prediction.item():.2f} in step 3" in said
-    assert f"{bare[-1].on_target.item():.2f} of the sample" in said
+    assert f"{outcomes(config).at(step).share:.1%} are within 0.5 of the target in step {step}" in said
+
+
+def test_one_step_asks_nothing(open_page: Open) -> None:
+    assert "toy_question" not in [group.key for group in open_page("toy_argmax", toy_steps="1").button_group]
+
+
+def test_the_seeds_help_is_the_tutorials_alone(open_page: Open) -> None:
+    said = "Seed 12 prints 2.1, 3.5, 4.0; the tutorial prints 2.2, 3.5, 4.0."
+    assert open_page("toy_argmax", toy_seed="3").number_input(key="toy_seed").help == said
+    for link in ({"n": "6"}, {"toy_rate": "1"}, {"target": "4"}):
+        assert not open_page("toy_argmax", **link).number_input(key="toy_seed").help
+
+
+@pytest.mark.parametrize(("against", "dropped"), [("n", True), ("target", True), ("step", False)])
+def test_a_dropped_target_is_told(open_page: Open, against: str, dropped: bool) -> None:
+    at = open_page("toy_argmax", against=against, target="3")
+    assert any("left to the shuffle here" in element.value for element in at.caption) == dropped
 
 
 @pytest.mark.parametrize("against", AGAINST)
@@ -250,8 +275,11 @@ def test_the_sentences_carry_what_was_counted(open_page: Open) -> None:
     at = open_page("toy_argmax", n="4", toy_tau="0.3")
     config = ToyConfig(n=4, temperature=0.3)
     (said,) = [element.value for element in at.markdown if "**The noise.**" in element.value]
-    noisy = outcomes(config).at(3)
-    assert f"{noisy.share:.1%} of the seeds with noise, 100.0% without" in said
+    for step in (3, 10):
+        noisy = outcomes(config).at(step)
+        assert f"{noisy.share:.1%}, {noisy.on_target:.2f}" in said
+    assert "| no noise | 100.0%, 1.00 | 100.0%, 1.00 |" in said
+    assert "Without noise it is ahead" in said
     assert "stays at 0.20" in said
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gumbel_core.toy_argmax import ToyConfig, train
+from pages.components.sources import source
 from tests.browser.conftest import PHONE, Open, settle
 from tests.browser.test_pages import TOO_WIDE
 
@@ -118,6 +119,31 @@ def test_nothing_is_sent_while_it_plays(open_page: Open) -> None:
     assert query(page)["step"] == [shown(page, "step")]
 
 
+def test_a_step_is_a_small_message(open_page: Open) -> None:
+    page = open_page(PATH)
+    received: list[bytes | str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
+    page.goto(page.url.split("?")[0] + "?n=20&toy_steps=100")
+    settle(page)
+    # The run itself has come: the sum below counts what it should.
+    assert sum(map(len, received)) > 300_000
+    # Streamlit sends a component's program with each of its messages; of the step itself there is little.
+    most = len(source("player.js").encode()) + len(source("player.css").encode()) + 10_000
+    for step in ("2", "3"):
+        received.clear()
+        press(page, "One step on")
+        settle(page)
+        assert shown(page, "step") == step
+        assert 0 < sum(map(len, received)) < most
+    field = page.get_by_role("spinbutton", name="Step", exact=True)
+    received.clear()
+    field.fill("60")
+    field.press("Enter")
+    expect(player(page)).to_have_attribute("data-step", "60")
+    settle(page)
+    assert 0 < sum(map(len, received)) < most
+
+
 def test_a_step_in_the_link_is_where_it_stands(open_page: Open) -> None:
     page = open_page(f"{PATH}?step=3&toy_seed=4")
     run = list(train(ToyConfig(seed=4)))
@@ -130,7 +156,12 @@ def test_a_step_beyond_the_run_is_its_last(open_page: Open) -> None:
     page = open_page(f"{PATH}?step=50")
     assert shown(page, "step") == "10"
     expect(page.get_by_role("spinbutton", name="Step", exact=True)).to_have_value("10")
+    expect(page.get_by_test_id("stAlert")).to_have_text("This run has 10 steps: its last is shown.")
+    assert query(page)["step"] == ["10"]
+    press(page, "One step back")
+    settle(page)
     assert page.get_by_test_id("stAlert").count() == 0
+    assert query(page)["step"] == ["9"]
 
 
 def test_the_field_and_the_keys_move_the_player(open_page: Open) -> None:

@@ -273,8 +273,9 @@ def test_the_trap_learns_nothing_and_its_loss_is_zero() -> None:
         assert step.on_target.item() == pytest.approx(0.2, abs=1e-15)
 
 
-def test_fresh_arrays_teach_one_answer_and_not_argmax() -> None:
-    """Chance is 1 in 5. Four and a half standard errors (.057) of 1,000 seeds at each of five steps: a fresh
+def test_fresh_arrays_leave_the_share_at_chance_at_this_learning_rate() -> None:
+    """W = cI would be argmax: the model can hold it, and a hundred steps at .5 do not find it. Chance is
+    1 in 5. Four and a half standard errors (.057) of 1,000 seeds at each of five steps: a fresh
     set of seeds would fail once in 30,000."""
     found = outcomes(ToyConfig(arrays="fresh", steps=100), SEEDS)
     for step in (20, 40, 60, 80, 100):
@@ -297,6 +298,11 @@ def test_extreme_settings_give_numbers(layer: str, extreme: dict[str, float]) ->
         ({"layer": "gumbel"}, "no layer 'gumbel': it is one of argmax, softmax"),
         ({"arrays": "new"}, "fixed or fresh, not 'new'"),
         ({"n": 1}, "length lies between 2 and 20, not 1"),
+        ({"n": 5.0}, "length is a whole number, not 5.0"),
+        ({"n": True}, "length is a whole number, not True"),
+        ({"steps": 2.5}, "steps is a whole number, not 2.5"),
+        ({"target": 1.0}, "target is a whole number, not 1.0"),
+        ({"target": False}, "target is a whole number, not False"),
         ({"n": 21}, "length lies between 2 and 20, not 21"),
         ({"temperature": 0.04}, "temperature lies between 0.05 and 10, not 0.04"),
         ({"temperature": 10.1}, "temperature lies between 0.05 and 10"),
@@ -323,3 +329,13 @@ def test_bad_configs_are_refused_in_a_sentence(change: dict[str, object], reason
 def test_the_limits_themselves_are_taken() -> None:
     ToyConfig(n=2, temperature=0.05, learning_rate=1e-3, steps=1, seed=0, target=0)
     ToyConfig(n=20, temperature=10, learning_rate=10, steps=100, seed=2**31 - 1, target=19)
+
+
+def test_an_error_that_is_no_refusal_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(torch.Tensor, "backward", broken)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        next(train(ToyConfig()))
+    assert next(train(ToyConfig(layer="argmax"))).refusal == "out of memory"
