@@ -112,8 +112,8 @@ class Picture {
     this.run = run
     this.svg.classList.toggle("fine", run.records[0].array.length > NUMBERED_ROWS)
     const first = run.records[0], n = first.array.length
-    const stacked = width < 860, left = n > NUMBERED_ROWS ? 20 : 16
-    const side = stacked ? Math.min(width * 0.37, 210) : 210
+    const stacked = width < 720, left = n > NUMBERED_ROWS ? 20 : 16
+    const side = Math.min(width * (stacked ? 0.37 : 0.21), 210)
     const cell = this.cell = Math.min(side / n, stacked ? 40 : 52), map = n * cell
     const tall = Math.max(13, Math.min(cell, 24)), arrayTop = 58
     const top = this.top = arrayTop + tall + 8, bottom = top + map

@@ -35,7 +35,7 @@ CASES: Cases = {
     "Argmax": case(layer="argmax"),
     "The trap": case(layer=NOISELESS, target="2"),
     "A seed that fails": case(toy_seed=34),
-    "A fresh array each step": case(arrays="fresh", toy_steps=40),
+    "Fresh arrays": case(arrays="fresh", toy_steps=40),
 }
 
 
@@ -47,9 +47,9 @@ def config_input() -> ToyConfig:
             "Sampling layer", list(LAYERS), default=FIELDS["layer"].default, required=True, key="layer",
             bind="query-params", wrap=True,
         )  # fmt: skip
-        _number("Length n", "n", SIZES, 1, width=110)
-        _number("Temperature τ", "toy_tau", TEMPERATURES, 0.05, width=140)
-        _number("Seed", "toy_seed", SEEDS, 1, width=120, help=TUTORIAL_PRINTS if _is_tutorial() else None)
+        _number("Length n", "n", SIZES, 1, width=90)
+        _number("Temperature τ", "toy_tau", TEMPERATURES, 0.05, width=130)
+        _number("Seed", "toy_seed", SEEDS, 1, width=110, help=TUTORIAL_PRINTS if _is_tutorial() else None)
     with st.container(horizontal=True, vertical_alignment="center"):
         # In a container of its own the words wrap on a phone.
         with st.container(width="content"):

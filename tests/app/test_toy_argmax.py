@@ -188,7 +188,7 @@ def test_a_place_that_the_array_does_not_have_is_told_and_left(open_page: Open, 
         ("Argmax", ToyConfig(seed=12, layer="argmax")),
         ("The trap", ToyConfig(seed=12, layer="softmax", target=2)),
         ("A seed that fails", ToyConfig(seed=34)),
-        ("A fresh array each step", ToyConfig(seed=12, arrays="fresh", steps=40)),
+        ("Fresh arrays", ToyConfig(seed=12, arrays="fresh", steps=40)),
     ],
 )
 def test_a_word_sets_the_whole_picture(
@@ -249,7 +249,7 @@ def test_one_step_asks_nothing(open_page: Open) -> None:
 
 
 def test_the_seeds_help_is_the_tutorials_alone(open_page: Open) -> None:
-    said = "Seed 12 prints 2.1, 3.5, 4.0; the tutorial prints 2.2, 3.5, 4.0."
+    said = "The tutorial prints 2.2, 3.5, 4.0 at this setting."
     assert open_page("toy_argmax", toy_seed="3").number_input(key="toy_seed").help == said
     for link in ({"n": "6"}, {"toy_rate": "1"}, {"target": "4"}):
         assert not open_page("toy_argmax", **link).number_input(key="toy_seed").help
