@@ -76,6 +76,12 @@ def gumbel_softmax(
     return straight_through(one_hot, relaxed)
 
 
+def tempered_softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """`softmax(logits / tau)`, without noise: as PyTorch's, and quicker over a short last axis on a CPU."""
+    relaxed: Tensor = _TemperedSoftmax.apply(logits, check_temperature(temperature))
+    return relaxed
+
+
 def straight_through(hard: Tensor, relaxed: Tensor) -> Tensor:
     """`hard` in the forward pass, the gradient of `relaxed` in the backward pass [4]."""
     # `relaxed - relaxed` is exactly 0, so the forward value is exactly `hard`. The other common order,

@@ -20,6 +20,7 @@ from gumbel_core.sampling import (
     gumbel_noise,
     gumbel_softmax,
     straight_through,
+    tempered_softmax,
 )
 
 LEVEL = 1e-4
@@ -242,6 +243,16 @@ def test_gradients_agree_with_finite_differences(temperature: float) -> None:
 
     assert torch.autograd.gradcheck(sample, (logits, noise))
     assert torch.autograd.gradgradcheck(sample, (logits, noise))
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 7.0])
+def test_the_softmax_without_noise_is_pytorchs(temperature: float) -> None:
+    logits = some_logits(12).reshape(3, 4).requires_grad_()
+    upstream = torch.randn(3, 4, generator=seeded(), dtype=torch.float64)
+    found, wanted = tempered_softmax(logits, temperature), (logits / temperature).softmax(-1)
+    torch.testing.assert_close(found, wanted)
+    gradients = [torch.autograd.grad(softmax, logits, upstream)[0] for softmax in (found, wanted)]
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.parametrize("hard", [False, True])
