@@ -5,15 +5,23 @@ status. The first line of its docstring is its help.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from gumbel_core.commands import toy
-from gumbel_core.commands.report import failed
+from gumbel_core.checkpoints import CheckpointError
+from gumbel_core.commands import evaluate, resume, sample, toy, train
+from gumbel_core.commands.report import FAILED, failed
 
-COMMANDS: Mapping[str, ModuleType] = {"toy": toy}
-INTERRUPTED = 130  # what a shell expects after Ctrl-C
+COMMANDS: Mapping[str, ModuleType] = {
+    "toy": toy,
+    "train": train,
+    "resume": resume,
+    "evaluate": evaluate,
+    "sample": sample,
+}
+INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell expects after Ctrl-C, and of a pipe that is gone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +30,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     args = _parser().parse_args(words, argparse.Namespace(words=words))
     try:
-        return int(COMMANDS[args.command].run(args))
+        status = int(COMMANDS[args.command].run(args))
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return INTERRUPTED
+    # The reader went away, as `head` does. Python would complain once more when it flushes at its end.
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    # A run that grew beyond what a checkpoint may hold, or is no longer finite.
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        return FAILED
     # A full disk, a folder that may not be written: nothing that a command could mend.
     except OSError as error:
         return failed(error)
