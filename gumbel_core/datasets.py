@@ -23,7 +23,7 @@ from torch import Tensor
 PIXELS = ("grey", "dynamic", "fixed")
 # The draw that makes the fixed bits is part of the data, so every run sees the same.
 FIXED_SEED = 0
-# The digits come without a split; the last ones, unshuffled, are the test set by scikit-learn's own custom.
+# The digits come without a split: the last ones are the test set.
 DIGITS_TRAIN = 1_500
 
 
@@ -69,7 +69,10 @@ def load(name: str, *, download: bool = False) -> Dataset:
 
 
 def with_pixels(dataset: Dataset, pixels: str) -> Dataset:
-    """The data set with its bits drawn, if they are fixed; grey and dynamic ones keep their grey values."""
+    """The data set with its bits drawn, if they are fixed; grey and dynamic ones keep their grey values.
+
+    Bits stay what they are, so it may be done twice.
+    """
     if pixels not in PIXELS:
         raise ValueError(f"There are no {pixels!r} pixels: they are {', '.join(PIXELS)}.")
     if pixels != "fixed":

@@ -101,7 +101,8 @@ class Restarting:
 class OneCycle:
     """Up to `peak` over the first `rise` of all steps and down to nearly 0, on half cosines.
 
-    Smith and Topin, "Super-Convergence", 2018, arXiv:1708.07120; the constants of PyTorch's OneCycleLR.
+    Smith and Topin, "Super-Convergence", 2018, arXiv:1708.07120; its ends are those
+    of PyTorch's OneCycleLR.
     """
 
     peak: float = 2e-3

@@ -12,7 +12,7 @@ from gumbel_core.checkpoints import CheckpointError
 from gumbel_core.checkpoints import load as load_checkpoint
 from gumbel_core.commands.report import refused
 from gumbel_core.commands.running import add_device_arguments, use_threads
-from gumbel_core.datasets import DataError, load, test_images
+from gumbel_core.datasets import DataError, load, test_images, with_pixels
 from gumbel_core.vae.evaluation import bounds, evaluate
 from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.training import choose_device
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         checkpoint = load_checkpoint(args.checkpoint)
         config = checkpoint.state.config
-        dataset = load(config.dataset, download=args.download)
+        dataset = with_pixels(load(config.dataset, download=args.download), config.pixels)
         use_threads(args.threads)
         device = choose_device(args.device)
     except (ValueError, CheckpointError, DataError) as error:

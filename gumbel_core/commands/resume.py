@@ -7,7 +7,7 @@ from gumbel_core.checkpoints import CheckpointError
 from gumbel_core.checkpoints import load as load_checkpoint
 from gumbel_core.commands.report import refused
 from gumbel_core.commands.running import add_machine_arguments, go_on, use_threads
-from gumbel_core.datasets import DataError, load
+from gumbel_core.datasets import DataError, load, with_pixels
 from gumbel_core.vae.training import Training, choose_device
 
 
@@ -22,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         use_threads(args.threads)
         checkpoint = load_checkpoint(args.out)
-        dataset = load(checkpoint.state.config.dataset, download=args.download)
+        config = checkpoint.state.config
+        dataset = with_pixels(load(config.dataset, download=args.download), config.pixels)
         if dataset.sha256 != checkpoint.dataset_sha256:
             return refused(f"{dataset.name} has changed since this run began: it cannot go on.")
         training = Training.resume(

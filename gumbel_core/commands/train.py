@@ -6,7 +6,7 @@ from pathlib import Path
 from gumbel_core.checkpoints import CARD
 from gumbel_core.commands.report import refused
 from gumbel_core.commands.running import add_machine_arguments, command_line, go_on, use_threads
-from gumbel_core.datasets import DATASETS, DataError, load
+from gumbel_core.datasets import DATASETS, DataError, load, with_pixels
 from gumbel_core.surrogates import SURROGATES
 from gumbel_core.vae.recipes import RECIPES, configured
 from gumbel_core.vae.training import Training, choose_device
@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         config = configured(
             args.recipe, dataset, **{name: value for name, value in changes.items() if value is not None}
         )
+        # What is scored is what the card's hash is of.
+        dataset = with_pixels(dataset, config.pixels)
         training = Training(config, dataset, device=choose_device(args.device), hard=args.hard)
     except (ValueError, DataError) as error:
         return refused(str(error))

@@ -34,8 +34,8 @@ RECIPES: Mapping[str, Recipe] = {
         TrainConfig(model=TUTORIALS_MODEL),
     ),
     "jang2017": Recipe(
-        "The paper's network on bits drawn once, with a learned prior. Not the paper's: batch normalisation "
-        "in the decoder, Adam over one cycle, a temperature that falls over all steps.",
+        "The paper's network on bits drawn once, by us, with a learned prior. Not the paper's: batch "
+        "normalisation in the decoder, Adam over one cycle, a temperature that falls over all steps.",
         TrainConfig(
             pixels="fixed",
             model=ModelConfig(encoder=(), decoder=(200,), latents=20, normalisation="batch", prior="learned"),

@@ -269,7 +269,7 @@ class Training:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`cpu`, `cuda`, `mps`, or with `auto` the quickest of them. Raises ValueError if it is missing."""
+    """By name, or with `auto` the first there is of CUDA, MPS and CPU. A missing one is a ValueError."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, available in there.items() if available)
@@ -293,6 +293,8 @@ def _seed(config: TrainConfig, purpose: int, number: int) -> int:
 
 
 def _check_fit(config: TrainConfig, dataset: Dataset) -> None:
+    if dataset.name != config.dataset:
+        raise ValueError(f"The config is for {config.dataset}, and these are the images of {dataset.name}.")
     pixels = dataset.train.shape[1]
     if pixels != config.model.pixels:
         raise ValueError(
