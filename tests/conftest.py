@@ -1,11 +1,14 @@
-"""What the tests stand in: one torch thread, a page opened by its link, a snippet run by itself."""
+"""What the tests stand in: one torch thread, a page opened by its link, its downloads, a snippet run
+by itself."""
 
 import contextlib
+import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -25,6 +28,18 @@ def open_page() -> Callable[..., AppTest]:
         return at.run()
 
     return open_page
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
+    """The rows of every CSV file that a page offers, by name."""
+    offered: dict[str, list[list[str]]] = {}
+
+    def offer(_label: str, text: str, name: str, *_: object, **__: object) -> None:
+        offered[name.removesuffix(".csv")] = list(csv.reader(text.splitlines()))
+
+    monkeypatch.setattr(streamlit, "download_button", offer)
+    return offered
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ RECIPES: Mapping[str, Recipe] = {
         ),
     ),
     "long": Recipe(
-        "For weights that ship: a hundred epochs, the first third relaxed, the rest with ReinMax's gradient.",
+        "For weights that ship: a hundred epochs, thirty of them relaxed, the rest with ReinMax's gradient.",
         TrainConfig(
             model=ModelConfig(normalisation="batch", activation="silu"),
             temperature=Geometric(1.0, 0.1),

@@ -87,7 +87,7 @@ class Training:
         self.steps = self.epoch_steps * config.epochs
         self.step, self.sums = 0, Sums()
         self.history: list[EpochSummary] = []
-        self.last_epoch = self.state()
+        self.last_good = self.state()
 
     @classmethod
     def resume(
@@ -106,7 +106,7 @@ class Training:
         if state.step > training.steps or len(state.history) != state.step // training.epoch_steps:
             raise ValueError(f"The state's {state.step:,} steps are not those of a run on {dataset.name}.")
         training._return_to(state)
-        training.last_epoch = state
+        training.last_good = state
         return training
 
     def state(self) -> TrainingState:
@@ -233,7 +233,7 @@ class Training:
         reconstructions = reconstruct(self.model, shown, generator=self.noise)
         self.history.append(self._summary(evaluation.hard))
         self.sums = Sums()
-        self.last_epoch = self.state()
+        self.last_good = self.state()
         return EpochRecord(
             self.history[-1],
             evaluation.usage,
@@ -258,8 +258,11 @@ class Training:
             raise self._diverged(term, step)
 
     def _diverged(self, term: str, step: int) -> TrainingDivergedError:
-        """Take the run back to its last whole epoch. The step is counted from 0, and named from 1."""
-        self._return_to(self.last_epoch)
+        """Take the run back to its last whole epoch, or to where it was taken up since.
+
+        The step is counted from 0, and named from 1.
+        """
+        self._return_to(self.last_good)
         return TrainingDivergedError(step + 1, term, *self._scheduled(step))
 
     def _return_to(self, state: TrainingState) -> None:

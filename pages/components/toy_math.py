@@ -88,7 +88,7 @@ def backward_equation(config: ToyConfig, now: Update, place: int) -> str:
         rf"&= {tex(now.mean_square)} \\"
         rf"{weight} &\leftarrow {weight} - \eta\, G / (\sqrt v + 10^{{-7}}) \\"
         rf"&= {tex(now.weight)} - {tex(config.learning_rate)} \cdot {_factor(now.gradient)} \\"
-        rf"&\quad / \sqrt{{{tex(now.mean_square)}}} \\ &= {tex(now.updated)} \end{{aligned}}"
+        rf"&\quad / {_root(now.mean_square)} \\ &= {tex(now.updated)} \end{{aligned}}"
     )
 
 
@@ -119,8 +119,14 @@ def step_rows(run: Sequence[Step]) -> list[list[float]]:
 
 
 def _vector(values: Sequence[float]) -> str:
-    """What fits on a phone, with small numbers short."""
-    return tex_vector((float(f"{value:.2g}") for value in values), most=5)
+    """What fits on a phone: two significant digits, and of a tiny number no power of ten. -0 is 0."""
+    return tex_vector((round(float(f"{value:.2g}"), 3) + 0.0 for value in values), most=5)
+
+
+def _root(mean_square: float) -> str:
+    """The step's divisor. Its small constant is left out where there is something to divide by."""
+    root = rf"\sqrt{{{tex(mean_square)}}}"
+    return root if mean_square else rf"({root} + 10^{{-7}})"
 
 
 def _factor(value: float) -> str:

@@ -1,12 +1,10 @@
 """The lesson Noise: its widgets reach its pictures, nothing raises, and its snippets print its numbers."""
 
 import ast
-import csv
 import re
 from collections.abc import Callable
 
 import pytest
-import streamlit
 from streamlit.testing.v1 import AppTest
 
 from gumbel_core.gumbel_law import LawConfig, gumbel_law, inverse_transform
@@ -30,18 +28,6 @@ def said(output: str, name: str) -> list[float]:
     """The numbers after `name:` in what a snippet printed."""
     (line,) = re.findall(rf"^{re.escape(name)}:? +(.*)$", output, re.MULTILINE)
     return [float(number) for number in re.findall(r"-?(?:inf|[0-9.]+(?:e-?\d+)?)", line)]
-
-
-@pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    """The rows of every CSV file that a page offers, by name."""
-    offered: Downloads = {}
-
-    def offer(_label: str, text: str, name: str, *_: object, **__: object) -> None:
-        offered[name.removesuffix(".csv")] = list(csv.reader(text.splitlines()))
-
-    monkeypatch.setattr(streamlit, "download_button", offer)
-    return offered
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,12 +1,10 @@
 """The lesson Temperature: its widgets reach its configs, nothing raises, its snippets print its numbers."""
 
-import csv
 import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-import streamlit
 from streamlit.testing.v1 import AppTest
 
 from gumbel_core.logits import PRESETS
@@ -38,18 +36,6 @@ def sentences(at: AppTest) -> list[str]:
 def press(at: AppTest, label: str) -> None:
     (button,) = [button for button in at.button if button.label == label]
     button.click().run()
-
-
-@pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    """The rows of every CSV file that a page offers, by name."""
-    offered: Downloads = {}
-
-    def offer(_label: str, text: str, name: str, *_: object, **__: object) -> None:
-        offered[name.removesuffix(".csv")] = list(csv.reader(text.splitlines()))
-
-    monkeypatch.setattr(streamlit, "download_button", offer)
-    return offered
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,13 +1,11 @@
 """The lesson The toy: its widgets reach its run, nothing raises, and its snippet prints its numbers."""
 
-import csv
 import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import streamlit
 from streamlit.testing.v1 import AppTest
 
 from gumbel_core.toy_argmax import LAYERS, Step, ToyConfig, train
@@ -49,18 +47,6 @@ def lines(run: list[Step]) -> list[str]:
         for number, step in enumerate(run, start=1)
     ]
     return steps + [step.refusal for step in run if step.refusal]
-
-
-@pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    """The rows of every CSV file that a page offers, by name."""
-    offered: Downloads = {}
-
-    def offer(_label: str, text: str, name: str, *_: object, **__: object) -> None:
-        offered[name.removesuffix(".csv")] = list(csv.reader(text.splitlines()))
-
-    monkeypatch.setattr(streamlit, "download_button", offer)
-    return offered
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -305,3 +291,12 @@ def test_the_browser_gets_the_run_at_four_digits(layer: str) -> None:
         assert (record["gradient"] is None) == (layer == "argmax")
         assert record["target"] == int(step.target)
     assert "-0.0," not in pack(run, noisy=True)
+
+
+def test_equations_are_short_and_divide_by_something(open_page: Open) -> None:
+    """Fresh arrays at n = 20 leave tiny logits, and a weight to which no gradient ever came."""
+    query = {"n": "20", "layer": "straight_through", "toy_tau": "0.05", "toy_seed": "7", "toy_steps": "60"}
+    at = open_page("toy_argmax", **query, arrays="fresh", step="33")
+    forward, backward = (element.value for element in at.latex)
+    assert r"\cdot 10^" not in forward
+    assert r"(\sqrt{0} + 10^{-7})" in backward
