@@ -120,7 +120,8 @@ def step_rows(run: Sequence[Step]) -> list[list[float]]:
 
 def _vector(values: Sequence[float]) -> str:
     """What fits on a phone: two significant digits, and of a tiny number no power of ten. -0 is 0."""
-    return tex_vector((round(float(f"{value:.2g}"), 3) + 0.0 for value in values), most=5)
+    shown = [round(float(f"{value:.2g}"), 3) + 0.0 for value in values]
+    return tex_vector(shown, most=5 if len(shown) == 5 else 4)
 
 
 def _root(mean_square: float) -> str:

@@ -299,4 +299,7 @@ def test_equations_are_short_and_divide_by_something(open_page: Open) -> None:
     at = open_page("toy_argmax", **query, arrays="fresh", step="33")
     forward, backward = (element.value for element in at.latex)
     assert r"\cdot 10^" not in forward
+    # Four numbers and dots fit 390 pixels, five and dots do not.
+    assert forward.count(r",\; \ldots") == 3
+    assert all(row.count(r",\;") == 4 for row in forward.split(r"\\") if r"\ldots" in row)
     assert r"(\sqrt{0} + 10^{-7})" in backward
