@@ -3,6 +3,8 @@
     save(folder, state, dataset_sha256=..., command=...)
     checkpoint = load(folder)
 
+`files_of` and `checkpoint_of` are the same without a disk.
+
 Nothing is unpickled. The card names its weights file by content and holds hashes of it and of itself, so a
 damaged or a foreign file is told from a good one. Hashes are no signature: what a stranger wrote with hashes
 that fit is held against what a run can be, before any of it is used. The card is written last, and each file
@@ -16,12 +18,12 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import isfinite, prod
-from pathlib import Path
+from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import Any
 
@@ -72,32 +74,41 @@ def save(folder: Path, state: TrainingState, *, dataset_sha256: str, command: st
 
     Raises CheckpointError, before anything is replaced, for what `load` would refuse; else OSError.
     """
+    try:
+        files = files_of(state, dataset_sha256=dataset_sha256, command=command)
+    except ValueError as error:
+        raise CheckpointError(f"The run cannot be saved in {folder}: {_reason(error)}.") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        replace_file(folder / name, content)
+    _clear(folder, files)
+
+
+def files_of(state: TrainingState, *, dataset_sha256: str, command: str) -> dict[str, bytes]:
+    """A checkpoint's files by their names, in the order in which they are written: the card is last.
+
+    Raises ValueError, with half a sentence, for what `checkpoint_of` would refuse.
+    """
     versions = {package: version(package) for package in ("torch", "numpy", "safetensors")}
     versions["python"] = platform.python_version()
     weights = written_tensors(_flat(state))
     name = f"weights-{_sha256(weights)[:16]}.safetensors"
     named = {"file": name, "bytes": len(weights), "sha256": _sha256(weights)}
     card = _written_card(_told_by(Checkpoint(state, dataset_sha256, command, versions), named))
-    try:
-        _check_run(state)
-        _check(len(weights) <= MAX_WEIGHTS, f"its weights are more than {MAX_WEIGHTS:,} bytes")
-        _check(len(card) <= MAX_CARD, f"its card is more than {MAX_CARD:,} bytes")
-    except ValueError as error:
-        raise CheckpointError(f"The run cannot be saved in {folder}: {_reason(error)}.") from None
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / name, weights)
-    replace_file(folder / CARD, card)
-    _clear(folder, name)
+    _check_run(state)
+    _check(len(weights) <= MAX_WEIGHTS, f"its weights are more than {MAX_WEIGHTS:,} bytes")
+    _check(len(card) <= MAX_CARD, f"its card is more than {MAX_CARD:,} bytes")
+    return {name: weights, CARD: card}
 
 
-def _clear(folder: Path, kept: str) -> None:
+def _clear(folder: Path, kept: Mapping[str, bytes]) -> None:
     """Take away older weights, and what a process left behind that was killed while it wrote.
 
     The checkpoint is in place by now: what cannot be taken away is left, and so is what is no plain file.
     """
     with suppress(OSError):
         for other in list(folder.iterdir()):
-            ours = other.name.startswith(NEW) or (WEIGHTS.fullmatch(other.name) and other.name != kept)
+            ours = other.name.startswith(NEW) or (WEIGHTS.fullmatch(other.name) and other.name not in kept)
             with suppress(OSError):
                 if ours and S_ISREG(other.lstat().st_mode):
                     other.unlink()
@@ -109,14 +120,23 @@ def load(path: Path) -> Checkpoint:
     while True:
         content = _read(folder / CARD, MAX_CARD)
         try:
-            return _checkpoint(folder, _card(folder / CARD, content))
+            return checkpoint_of(content, lambda name: _read(folder / name, MAX_WEIGHTS), folder)
         except CheckpointError:
             # A run that saves meanwhile takes a card's weights away, but not without a new card.
             if _read(folder / CARD, MAX_CARD) == content:
                 raise
 
 
-def _card(path: Path, content: bytes) -> dict[str, Any]:
+def checkpoint_of(card: bytes, weights: Callable[[str], bytes], folder: PurePath) -> Checkpoint:
+    """The checkpoint of a card's content. Raises CheckpointError for a card or weights that are not ours.
+
+    `weights` gives the content of the file that the card names, or raises CheckpointError. `folder` is only
+    told, in an error's sentence: nothing is read from it here.
+    """
+    return _checkpoint(folder, _card(folder / CARD, card), weights)
+
+
+def _card(path: PurePath, content: bytes) -> dict[str, Any]:
     try:
         card = json.loads(content)
         if not isinstance(card, dict) or card.get("format") != FORMAT:
@@ -132,7 +152,7 @@ def _card(path: Path, content: bytes) -> dict[str, Any]:
     return card
 
 
-def _checkpoint(folder: Path, card: Mapping[str, Any]) -> Checkpoint:
+def _checkpoint(folder: PurePath, card: Mapping[str, Any], weights: Callable[[str], bytes]) -> Checkpoint:
     """What the card says, and the tensors that it names, each held against the others."""
     try:
         config = TrainConfig.from_json(card["config"])
@@ -142,7 +162,7 @@ def _checkpoint(folder: Path, card: Mapping[str, Any]) -> Checkpoint:
         _check(all(isinstance(text, str) for text in texts), "its origin is not told in words")
         # Before its weights are read.
         _check_progress(config, step, sums, history)
-        tensors = _read_weights(folder, **card["weights"])
+        tensors = _tensors(folder, weights, **card["weights"])
         model, optimiser = _part(tensors, "model"), _part(tensors, "optimiser")
         _check(len(model) + len(optimiser) == len(tensors), "its weights hold more than a run")
         state = TrainingState(config, model, optimiser, step, sums, history)
@@ -183,11 +203,13 @@ def _comes_back(said: object, ours: object) -> bool:
     return said == ours
 
 
-def _read_weights(folder: Path, *, file: str, bytes: int, sha256: str) -> dict[str, Tensor]:
+def _tensors(
+    folder: PurePath, weights: Callable[[str], bytes], *, file: str, bytes: int, sha256: str
+) -> dict[str, Tensor]:
     """The tensors, from what a card says of their file."""
     if not WEIGHTS.fullmatch(file):
         raise CheckpointError(f"The card {folder / CARD} names no weights of ours.")
-    content = _read(folder / file, MAX_WEIGHTS)
+    content = weights(file)
     if len(content) != bytes or _sha256(content) != sha256:
         raise CheckpointError(f"The weights {folder / file} are damaged: they do not match their card.")
     try:
@@ -278,7 +300,9 @@ def _is_finite(number: object) -> bool:
 def _reason(error: Exception) -> str:
     """The reason in one line, and in not too long a one."""
     reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-    return " ".join(reason.split())[:TOLD].rstrip(".")
+    told = " ".join(reason.split())[:TOLD].rstrip(".")
+    # A stranger's card may hold what moves a terminal's cursor, or what no page can encode.
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in told)
 
 
 def _check(holds: bool, otherwise: str) -> None:
