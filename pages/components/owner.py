@@ -1,0 +1,51 @@
+"""Whose run it is: a token that this browser keeps, so that a reload or a second tab finds the same run."""
+
+import re
+import secrets
+
+import streamlit as st
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+
+_owner = st.components.v2.component(
+    "owner",
+    html="<span hidden></span>",
+    js="""
+const NAME = "gumbel-owner"
+// What was told already, and in answer to which token: a script that is still running may ask once more.
+const told = new WeakMap()
+
+// Storage that is switched off throws: then the session's own token has to do.
+function kept(token) {
+  try {
+    const stored = localStorage.getItem(NAME)
+    if (/^[A-Za-z0-9_-]{32}$/.test(stored)) return stored
+    localStorage.setItem(NAME, token)
+  } catch {}
+  return token
+}
+
+export default function ({ parentElement, data, setStateValue }) {
+  const token = kept(data.token), answer = `${data.token} ${token}`
+  if (token === data.token || told.get(parentElement) === answer) return
+  told.set(parentElement, answer)
+  setStateValue("token", token)
+}
+""",
+)
+
+
+def owner_token() -> str:
+    """This browser's token: 32 letters, digits, - and _, random, never in the address and never shown.
+
+    The first run of a session answers with a new one. Where the browser keeps an older one, it says so,
+    and the rerun that this brings answers with that.
+    """
+    ours = st.session_state.setdefault("_owner", secrets.token_urlsafe(24))
+    said = _owner(key="owner", data={"token": ours}, on_token_change=lambda: None).get("token")
+    # Read here and not in a callback: a browser that comes back to a new session brings its word along,
+    # unchanged, and no callback hears of that.
+    if isinstance(said, str) and TOKEN.fullmatch(said):
+        st.session_state["_owner"] = said
+    token: str = st.session_state["_owner"]
+    return token
