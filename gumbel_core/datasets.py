@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ PIXELS = ("grey", "dynamic", "fixed")
 FIXED_SEED = 0
 # The digits come without a split: the last ones are the test set.
 DIGITS_TRAIN = 1_500
+MNIST_TRAIN, MNIST_TEST = 60_000, 10_000
+# Characters of a library's reason that are told on.
+TOLD = 120
 
 
 class DataError(RuntimeError):
@@ -50,9 +54,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from: the shape of its images, and a way to read train and test."""
+    """Where a data set comes from: its images' shape, how many train, and a way to read train and test."""
 
     shape: tuple[int, int]
+    train: int
     read: Callable[[str, bool], tuple[Tensor, Tensor]]  # (name, download) -> uint8, each (N, D)
 
 
@@ -103,6 +108,16 @@ def binarised(images: Tensor, *, generator: torch.Generator | None = None) -> Te
     return torch.bernoulli(images, generator=generator)
 
 
+def enlarged(digits: Tensor) -> Tensor:
+    """The bundled digits (N, 64) as MNIST lays its own out: 20 x 20 in the middle of 28 x 28, (N, 784).
+
+    Stand-ins where MNIST's images are not on the disk: blurred ones, of another pen.
+    """
+    squares = digits.view(-1, 1, 8, 8).float()
+    large = torch.nn.functional.interpolate(squares, (20, 20), mode="bilinear", align_corners=False)
+    return torch.nn.functional.pad(large, (4, 4, 4, 4)).round().to(torch.uint8).flatten(1)
+
+
 def _digits(name: str, download: bool) -> tuple[Tensor, Tensor]:
     """1,797 real digits of 8 x 8 pixels, 17 levels of grey."""
     from sklearn.datasets import load_digits  # a second's import, for those who need it
@@ -124,11 +139,11 @@ def _torchvision(folder: str) -> Source:
             _download(name, folder)
         return _images(name, folder, train=True), _images(name, folder, train=False)
 
-    return Source((28, 28), read)
+    return Source((28, 28), MNIST_TRAIN, read)
 
 
 def _images(name: str, folder: str, train: bool) -> Tensor:
-    count = 60_000 if train else 10_000
+    count = MNIST_TRAIN if train else MNIST_TEST
     try:
         images: Tensor = _source(folder)(str(data_dir()), train=train).data
         if images.shape != (count, 28, 28) or images.dtype != torch.uint8:
@@ -151,9 +166,10 @@ def _download(name: str, folder: str) -> None:
         source(str(beside), download=True)
         _move(beside / folder, root / folder)
     except Exception as error:
+        reason = shorten(_in_one_line(error), TOLD)
         raise DataError(
-            f"{name} could not be downloaded ({_in_one_line(error)}): nothing was left behind. Try again, or "
-            "take digits, which needs no download."
+            f"{name} could not be downloaded ({reason}): nothing was left behind. Try again, or take digits, "
+            "which needs no download."
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -188,7 +204,7 @@ def _in_one_line(error: Exception) -> str:
 
 
 DATASETS: Mapping[str, Source] = {
-    "digits": Source((8, 8), _digits),
+    "digits": Source((8, 8), DIGITS_TRAIN, _digits),
     "mnist": _torchvision("MNIST"),
     "fashion_mnist": _torchvision("FashionMNIST"),
     "kmnist": _torchvision("KMNIST"),

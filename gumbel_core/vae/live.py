@@ -1,12 +1,11 @@
 """A training run on a thread of its own, to be watched: it knows nothing of who watches, or how.
 
-    run = LiveRun(lambda: Training(config, load("digits")), slots)
+    run = LiveRun(lambda: Training(config, load("digits")), Slots(1))
     run.start()
-    run.renew()                  # every now and then: a run that nobody renews ends by itself
     run.snapshot()               # whenever; bounded, immutable, and cheap
+    run.state().result()         # all that it has learned, to save it or to go on from it
 
-The thread is the only one that touches the model. Whoever needs the model asks, and is answered between two
-steps: `run.ask(lambda training: training.state())`.
+The thread is the only one that touches the model: `state` is answered between two steps.
 """
 
 import logging
@@ -15,28 +14,28 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gumbel_core.datasets import DataError
 from gumbel_core.thinning import Thinned, thinned
 from gumbel_core.vae.records import EpochSummary, StepRecord
-from gumbel_core.vae.training import Training, TrainingDivergedError
-from gumbel_core.vae.views import SHOWN, Frame, frame_of
+from gumbel_core.vae.sharing import Lease, Slots
+from gumbel_core.vae.training import Training, TrainingDivergedError, TrainingState
+from gumbel_core.vae.views import Frame, frame_of
 
-Answer = TypeVar("Answer")
-
-# Seconds without a `renew` after which a run ends: longer than a network drop or a reload of the page.
-GRACE = 60.0
 # Seconds between two frames of pictures.
 FRAME_SECONDS = 0.5
 # Seconds between two looks at the events while nothing is computed.
 NAP = 0.05
 POINTS, FRAMES = 400, 48
+# Test images that a frame's usage and KL are means of.
+LOOKED_AT = 500
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ class Snapshot:
     place: int  # in the queue, from 1; 0 when it does not wait
     message: str  # why it failed, in a sentence
     step: int
-    steps: int
+    steps: int  # 0 before it begins
     seconds_left: float | None
     record: StepRecord | None  # the last one
     losses: NDArray[np.float64]  # (points, columns): a row a stretch of steps, see LOSSES
@@ -86,68 +85,40 @@ LOSSES = (
 )
 
 
-class Slots:
-    """How many runs train at once. The others wait in line."""
-
-    def __init__(self, count: int) -> None:
-        self.free, self.line, self.lock = count, deque["LiveRun"](), threading.Lock()
-
-    def enter(self, run: "LiveRun") -> None:
-        """Into the line, at its end."""
-        with self.lock:
-            self.line.append(run)
-
-    def take(self, run: "LiveRun") -> bool:
-        """Whether this run is first in line and a slot is free: then it has left the line, and has it."""
-        with self.lock:
-            if not self.free or self.line[0] is not run:
-                return False
-            self.line.popleft()
-            self.free -= 1
-            return True
-
-    def leave(self, run: "LiveRun") -> None:
-        """Out of the line, without a slot."""
-        with self.lock:
-            if run in self.line:
-                self.line.remove(run)
-
-    def give_back(self) -> None:
-        with self.lock:
-            self.free += 1
-
-    def place(self, run: "LiveRun") -> int:
-        """The run's place in the line, from 1; 0 if it stands in none."""
-        with self.lock:
-            return self.line.index(run) + 1 if run in self.line else 0
-
-
 class LiveRun:
     """A training, from the queue to its end, on a daemon thread."""
 
     def __init__(
-        self, make: Callable[[], Training], slots: Slots, *, grace: float = GRACE, threads: int = 1
+        self, make: Callable[[], Training], slots: Slots, lease: Lease | None = None, *, threads: int = 1
     ) -> None:
-        """`make` is called on the thread, for it may read data from a disk. `threads` are PyTorch's."""
-        self._make, self._slots, self._grace, self._threads = make, slots, grace, threads
-        self._thread = threading.Thread(target=self._run, name="live run", daemon=True)
+        """`make` is called on the thread, for it may read data from a disk. `threads` are PyTorch's.
+
+        With a lease the run ends when that expires.
+        """
+        self._slots, self._lease, self._threads = slots, lease, threads
+        # A thread that is done lets its arguments go, and with them what `make` holds.
+        self._thread = threading.Thread(target=self._run, args=(make,), name="live run", daemon=True)
         self._stop, self._go = threading.Event(), threading.Event()
         self._go.set()
         self._lock = threading.Lock()
-        self._asked = deque[tuple[Callable[[Training], Any], Future[Any]]]()
+        self._asked = deque[Future[TrainingState]]()
         self._frame_due = 0.0
         self._phase, self._message = Phase.QUEUED, ""
-        self._training: Training | None = None
+        self._final: TrainingState | None = None
         self._record: StepRecord | None = None
         self._epochs: tuple[EpochSummary, ...] = ()
         self._losses, self._frames = Thinned(POINTS), list[Frame]()
-        self._pace = Pace()
-        self.renew()
+        self._pace, self._step, self._steps = Pace(), 0, 0
 
     def start(self) -> None:
-        """Take a place in the line, and train when it is this run's turn."""
+        """Take a place in the line, and train when it is this run's turn. Once only."""
         self._slots.enter(self)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The system has no thread left: nobody may wait behind one that never comes.
+            self._slots.leave(self)
+            raise
 
     def pause(self) -> None:
         self._go.clear()
@@ -160,68 +131,81 @@ class LiveRun:
         self._stop.set()
         self._go.set()
 
-    def renew(self) -> None:
-        """Somebody still watches: the run may go on for another while."""
-        self._deadline = time.monotonic() + self._grace
-
     def join(self, timeout: float | None = None) -> None:
         self._thread.join(timeout)
 
-    def ask(self, question: Callable[[Training], Answer]) -> "Future[Answer]":
-        """What the question says of the training, answered between two steps, or at once after the end."""
-        future: Future[Answer] = Future()
+    def state(self) -> "Future[TrainingState]":
+        """What the run has learned, between two steps or, after its end, at once.
+
+        A run that ended before it began has a RuntimeError for an answer.
+        """
+        future: Future[TrainingState] = Future()
         with self._lock:
             waiting = not self._phase.ended
             if waiting:
-                self._asked.append((question, future))
+                self._asked.append(future)
         if not waiting:
-            self._answer(question, future)
+            _answer(future, self._kept)
         return future
 
     def snapshot(self) -> Snapshot:
-        place = self._slots.place(self)
         with self._lock:
+            place = self._slots.place(self) if self._phase == Phase.QUEUED else 0
+            left = self._pace.seconds_left(self._step, self._steps) if self._phase == Phase.TRAINING else None
             return Snapshot(
                 phase=self._phase,
                 place=place,
                 message=self._message,
-                step=self._training.step if self._training else 0,
-                steps=self._training.steps if self._training else 0,
-                seconds_left=self._pace.seconds_left(self._training),
+                step=self._step,
+                steps=self._steps,
+                seconds_left=left,
                 record=self._record,
-                losses=self._losses.rows(),
+                losses=self._losses.rows().reshape(-1, len(LOSSES)),
                 epochs=self._epochs,
                 frames=tuple(self._frames),
             )
 
-    def _run(self) -> None:
-        try:
-            if self._wait_for_slot():
-                try:
-                    self._train()
-                finally:
-                    self._slots.give_back()
-        except TrainingDivergedError as error:
-            self._end(Phase.FAILED, str(error))
-        except Exception as error:
-            log.exception("A live run failed.")
-            self._end(Phase.FAILED, f"The run failed: {str(error) or type(error).__name__}")
+    def _run(self, make: Callable[[], Training]) -> None:
+        if self._wait_for_slot():
+            try:
+                self._train(make)
+            finally:
+                self._slots.give_back()
 
     def _wait_for_slot(self) -> bool:
-        while not self._slots.take(self):
+        while True:
             if over := self._over():
                 self._slots.leave(self)
                 self._end(over)
                 return False
+            if self._slots.take(self):
+                return True
             time.sleep(NAP)
-        return True
 
-    def _train(self) -> None:
+    def _train(self, make: Callable[[], Training]) -> None:
         torch.set_num_threads(self._threads)
-        self._enter(Phase.PREPARING)
-        training = self._make()
+        message = ""
+        try:
+            self._enter(Phase.PREPARING)
+            training = make()
+            try:
+                end = self._over() or self._follow(training)
+            finally:
+                # What is kept of it is small: the images are let go with the training.
+                self._final = training.state()
+        # These say in a sentence what is wrong.
+        except (TrainingDivergedError, DataError, ValueError) as error:
+            end, message = Phase.FAILED, str(error)
+        # Whatever a disk or a library says belongs to whoever watches: a thread has nobody else to tell.
+        except Exception as error:
+            log.exception("A live run failed.")
+            end, message = Phase.FAILED, f"The run failed: {str(error) or type(error).__name__}"
+        self._end(end, message)
+
+    def _follow(self, training: Training) -> Phase:
+        """Train, and note what there is to see, to the end that is returned."""
         with self._lock:
-            self._training = training
+            self._steps, self._step, self._epochs = training.steps, training.step, tuple(training.history)
         self._frame(training)
         self._enter(Phase.TRAINING)
         for record in training.records():
@@ -231,41 +215,33 @@ class LiveRun:
             if not self._go.is_set():
                 self._rest(training)
             if over := self._over():
-                self._end(over)
-                return
+                return over
         self._frame(training)
-        self._end(Phase.DONE)
+        return Phase.DONE
 
     def _note(self, training: Training, record: StepRecord) -> None:
         """Note a step, and now and then what the model makes of its images."""
-        hard = record.hard.reconstruction if record.hard else np.nan
         with self._lock:
-            self._record, self._epochs = record, tuple(training.history)
-            self._pace.count(training.step)
-            self._losses.add(
-                (
-                    record.step,
-                    record.relaxed.reconstruction,
-                    hard,
-                    record.relaxed.kl,
-                    record.temperature,
-                    record.gradient_norm,
-                    record.images_per_second,
-                )
-            )
+            self._step, self._record, self._epochs = record.step, record, tuple(training.history)
+            self._pace.count(record.step)
+            self._losses.add(_row(record))
         if time.monotonic() >= self._frame_due:
             self._frame(training)
 
     def _frame(self, training: Training) -> None:
-        frame = frame_of(
-            training.model, training.test[:SHOWN], step=training.step, temperature=training.temperature
-        )
-        with self._lock:
-            self._frames = thinned([*self._frames, frame], FRAMES)
+        if self._frames and self._frames[-1].step == training.step:
+            return
+        images = training.test[:LOOKED_AT]
+        # From weights that are not finite nothing can be drawn. The next step meets them, too, and tells it.
+        with suppress(ValueError):
+            frame = frame_of(training.model, images, step=training.step, temperature=training.temperature)
+            with self._lock:
+                self._frames = thinned([*self._frames, frame], FRAMES)
         self._frame_due = time.monotonic() + FRAME_SECONDS
 
     def _rest(self, training: Training) -> None:
         """Between two steps, until it may go on."""
+        self._frame(training)
         self._enter(Phase.PAUSED)
         while not self._go.wait(NAP) and not self._over():
             self._answer_all(training)
@@ -277,7 +253,7 @@ class LiveRun:
         """The end that the run has come to from outside, if it has."""
         if self._stop.is_set():
             return Phase.STOPPED
-        return Phase.ABANDONED if time.monotonic() > self._deadline else None
+        return Phase.ABANDONED if self._lease and self._lease.expired else None
 
     def _enter(self, phase: Phase) -> None:
         with self._lock:
@@ -286,21 +262,46 @@ class LiveRun:
     def _end(self, phase: Phase, message: str = "") -> None:
         with self._lock:
             self._phase, self._message = phase, message
-            asked, self._asked = list(self._asked), deque()
-        for question, future in asked:
-            self._answer(question, future)
+        self._answer_those_waiting(self._kept)
 
     def _answer_all(self, training: Training) -> None:
-        while self._asked:
-            self._answer(*self._asked.popleft())
+        if self._asked:
+            self._answer_those_waiting(training.state)
 
-    def _answer(self, question: Callable[[Training], Any], future: "Future[Any]") -> None:
-        try:
-            if self._training is None:
-                raise RuntimeError("The run ended before it began.")
-            future.set_result(question(self._training))
-        except Exception as error:
-            future.set_exception(error)
+    def _answer_those_waiting(self, state: Callable[[], TrainingState]) -> None:
+        """Those who have asked by now: whoever asks in answer to an answer waits for the next step."""
+        with self._lock:
+            asked, self._asked = self._asked, deque()
+        for future in asked:
+            _answer(future, state)
+
+    def _kept(self) -> TrainingState:
+        if self._final is None:
+            raise RuntimeError("The run ended before it began.")
+        return self._final
+
+
+def _answer(future: "Future[TrainingState]", state: Callable[[], TrainingState]) -> None:
+    """With the state or with the error, so that nobody waits for ever; unless nobody waits any more."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(state())
+    except Exception as error:
+        future.set_exception(error)
+
+
+def _row(record: StepRecord) -> tuple[float, ...]:
+    """The columns of `LOSSES`."""
+    return (
+        record.step,
+        record.relaxed.reconstruction,
+        record.hard.reconstruction if record.hard else np.nan,
+        record.relaxed.kl,
+        record.temperature,
+        record.gradient_norm,
+        record.images_per_second,
+    )
 
 
 class Pace:
@@ -312,9 +313,8 @@ class Pace:
     def count(self, step: int) -> None:
         self.began = self.began or (time.monotonic(), step)
 
-    def seconds_left(self, training: Training | None) -> float | None:
+    def seconds_left(self, step: int, steps: int) -> float | None:
         """None until there is something to go by."""
-        if training is None or self.began is None or training.step == self.began[1]:
+        if self.began is None or step == self.began[1]:
             return None
-        seconds, steps = time.monotonic() - self.began[0], training.step - self.began[1]
-        return (training.steps - training.step) * seconds / steps
+        return (steps - step) * (time.monotonic() - self.began[0]) / (step - self.began[1])

@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gumbel_core.sampling import gumbel_noise, gumbel_softmax
+from gumbel_core.sampling import gumbel_max, gumbel_noise, gumbel_softmax
 from gumbel_core.surrogates import one_hot
 from gumbel_core.vae.evaluation import evaluating, sample
 from gumbel_core.vae.model import CategoricalVAE
+from gumbel_core.vae.objective import categorical_kl, log_softmax
 
 Bytes = NDArray[np.uint8]
 Array = NDArray[np.float32]
@@ -31,29 +32,35 @@ class Frame:
     hard: Bytes  # (SHOWN, D): decoded from the one-hots of the same noise
     samples: Bytes  # (SAMPLES, D): decoded from one-hot codes of the prior
     code: Array  # (N, K): the posterior of the first image
-    usage: Array  # (N, K): the mean posterior of the shown images
+    drawn: NDArray[np.int64]  # (N,): the category of each latent in its hard sample
+    usage: Array  # (N, K): the mean posterior of all images
+    latent_kl: Array  # (N,): nats that each latent carries, a mean over all images
 
 
 @torch.no_grad()
 def frame_of(model: CategoricalVAE, images: Tensor, *, step: int, temperature: float) -> Frame:
-    """A frame of the model as it stands, for images (SHOWN, D) in [0, 1]."""
+    """A frame of the model as it stands, for images (B, D) in [0, 1], of which the first are shown."""
+    shown = images[:SHOWN]
     generator = torch.Generator(images.device).manual_seed(SEED)
     with evaluating(model):
         logits = model.encode(images)
-        noise = gumbel_noise(logits.shape, generator=generator, device=images.device)
-        relaxed = gumbel_softmax(logits, temperature, noise=noise)
-        hard = one_hot((logits + noise).argmax(-1), logits)
-        soft_images, hard_images = model.decode(relaxed).sigmoid(), model.decode(hard).sigmoid()
-    posterior = logits.softmax(-1)
+        noise = gumbel_noise(logits[:SHOWN].shape, generator=generator, device=images.device)
+        relaxed = gumbel_softmax(logits[:SHOWN], temperature, noise=noise)
+        drawn = gumbel_max(logits[:SHOWN], noise=noise)
+        soft_images = model.decode(relaxed).sigmoid()
+        hard_images = model.decode(one_hot(drawn, noise)).sigmoid()
+    log_q = log_softmax(logits)
     return Frame(
         step,
         temperature,
-        as_bytes(images),
+        as_bytes(shown),
         as_bytes(soft_images),
         as_bytes(hard_images),
         as_bytes(sample(model, SAMPLES, generator=generator)),
-        posterior[0].cpu().numpy(),
-        posterior.mean(0).cpu().numpy(),
+        log_q[0].exp().cpu().numpy(),
+        drawn[0].cpu().numpy(),
+        log_q.exp().mean(0).cpu().numpy(),
+        categorical_kl(log_q, model.log_prior()).mean(0).cpu().numpy(),
     )
 
 
