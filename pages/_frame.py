@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.components.address import keep_in_address
 from pages.components.link import keep_values, moved, say_what_was_not_taken
+from pages.components.live_runs import watch
 
 # A file of our own: a Material icon would be fetched from a foreign host.
 ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -22,11 +23,15 @@ page = st.navigation(
         "Why it trains": [
             st.Page("toy_argmax.py", title="The toy", icon=":material/toys:"),
         ],
+        "In a model": [
+            st.Page("vae_training.py", title="Live training", icon=":material/monitoring:"),
+        ],
     }
 )
 st.set_page_config(page_title=f"{page.title} · Gumbel-Softmax Explorer")
 say_what_was_not_taken()
 keep_values()
+watch()
 page.run()
 
 if st.session_state.setdefault("_page", page.title) != page.title:

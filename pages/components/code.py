@@ -15,13 +15,9 @@ def show_code(snippet: str) -> None:
 
 def download_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """What is drawn, as a CSV file. PNG is in the figure's own toolbar."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
     st.download_button(
         "CSV",
-        text.getvalue(),
+        csv_text(header, rows),
         f"{name}.csv",
         "text/csv",
         on_click="ignore",
@@ -29,6 +25,15 @@ def download_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
         key=f"csv_{name}",
         help="The numbers that are drawn.",
     )
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A CSV file's text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
 
 
 def _cell(value: object) -> object:

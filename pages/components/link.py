@@ -6,11 +6,12 @@ query is read first, and what will be dropped is said once, in a sentence.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
+from gumbel_core.datasets import DATASETS
 from gumbel_core.draw import check_seed, check_shown_temperature
 from gumbel_core.gumbel_law import check_location, check_scale, check_uniform
 from gumbel_core.logits import KINDS, MAX_CATEGORIES, PRESETS
@@ -18,6 +19,9 @@ from gumbel_core.noise_trials import WEIGHT_SUMS
 from gumbel_core.temperature import check_log_odds
 from gumbel_core.toy_argmax import ARRAYS, LAYERS, SIZES, STEPS, ToyConfig
 from gumbel_core.toy_shares import AGAINST
+from gumbel_core.vae import settings
+from gumbel_core.vae.recipes import RECIPES
+from gumbel_core.vae.settings import Setting
 from pages.components.words import plain
 
 CUSTOM = "Your own"
@@ -100,6 +104,16 @@ def _one_of(options: tuple[str, ...]) -> Callable[[str], str]:
     return check
 
 
+def _setting(field: str, name: str) -> Callable[[str], float]:
+    """A number of a training run's setting."""
+
+    def check(value: float) -> float:
+        replace(Setting(), **{field: value})  # type: ignore[arg-type]
+        return value
+
+    return _number(check, name)
+
+
 FIELDS: Mapping[str, Field] = {
     "preset": Field(next(iter(PRESETS)), _one_of((*PRESETS, CUSTOM))),
     "kind": Field("logits", _one_of(KINDS)),
@@ -133,6 +147,19 @@ FIELDS: Mapping[str, Field] = {
     "target": Field(AS_SHUFFLED, _one_of((AS_SHUFFLED, *map(str, range(SIZES[1]))))),
     "step": Field(1, _whole(STEPS, "A step")),
     "against": Field(next(iter(AGAINST)), _one_of(tuple(AGAINST))),
+    "vae_data": Field(Setting.dataset, _one_of(tuple(DATASETS))),
+    "vae_recipe": Field(Setting.recipe, _one_of(tuple(RECIPES))),
+    "vae_latents": Field(Setting.latents, _whole(settings.LATENTS, "The number of latents")),
+    "vae_categories": Field(Setting.categories, _whole(settings.CATEGORIES, "The number of categories")),
+    "vae_way": Field(Setting.way, _one_of(settings.WAYS)),
+    "vae_schedule": Field(Setting.schedule, _one_of(tuple(settings.TEMPERATURE_SCHEDULES))),
+    "vae_tau": Field(Setting.start, _setting("start", "temperature")),
+    "vae_tau_end": Field(Setting.end, _setting("end", "temperature")),
+    "vae_tau_fall": Field(Setting.fall, _setting("fall", "temperature's fall")),
+    "vae_rate": Field(Setting.learning_rate, _setting("learning_rate", "learning rate")),
+    "vae_batch": Field(Setting.batch, _whole(settings.BATCHES, "A batch")),
+    "vae_epochs": Field(Setting.epochs, _whole(settings.EPOCHS, "The number of epochs")),
+    "vae_seed": Field(Setting.seed, _seed),
 }
 
 
