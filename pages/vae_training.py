@@ -52,7 +52,7 @@ def view(owner: str, setting: Setting, kept: Saved | None, ticking: bool) -> Non
     with standing:
         if begun and snapshot:
             told(snapshot, begun.config)
-            if setting.config() != begun.config:
+            if ticking and st.session_state.get("_vae_begun", setting) != setting:
                 st.caption("The fields have changed since it began: they hold for the next run.")
         elif kept:
             shown(kept)
@@ -92,7 +92,7 @@ def buttons(owner: str, setting: Setting, begun: Begun | None) -> None:
 
 
 def begin(owner: str, setting: Setting) -> None:
-    st.session_state["_moment"] = None
+    st.session_state.update(_moment=None, _vae_begun=setting)
     config = setting.config()
     runs().begin(owner, title_of(setting), config, fresh(config))
 

@@ -47,13 +47,13 @@ def checkpoints_box(owner: str, begun: Begun | None, checkpoints: Sequence[Saved
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.button(
                 "Save this run", icon=":material/bookmark_add:", on_click=_save, args=(owner,),
-                disabled=begun is None or begun.run.snapshot().steps == 0,
+                disabled=begun is None,
             )  # fmt: skip
             if checkpoints:
                 titles = [saved.title for saved in checkpoints]
                 st.selectbox("Checkpoint", titles, key="vae_checkpoint", width=280)
         if saved := chosen(checkpoints):
-            _take_along_or_go_on(owner, saved)
+            _take_along_or_go_on(owner, begun, saved)
         st.file_uploader(
             "Bring one: the ZIP that was downloaded here, or its two files",
             type=["zip", "json", "safetensors"],
@@ -65,12 +65,12 @@ def checkpoints_box(owner: str, begun: Begun | None, checkpoints: Sequence[Saved
         )
 
 
-def _take_along_or_go_on(owner: str, saved: Saved) -> None:
+def _take_along_or_go_on(owner: str, begun: Begun | None, saved: Saved) -> None:
     done, state = len(saved.state.history), saved.state
     config = state.config
     st.caption(
         f"{plain(saved.title)}: {config.model.latents} x {config.model.categories} on {config.dataset}, "
-        f"{done} of {config.epochs} epochs."
+        f"{done} of {config.epochs} epochs." + (" Reset shows its pictures." if begun else "")
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(
@@ -96,6 +96,8 @@ def _save(owner: str) -> None:
     if begun is None:
         return
     try:
+        if not begun.run.snapshot().steps:
+            raise RuntimeError("It has not begun.")
         state = begun.run.state().result(PATIENCE)
     except (RuntimeError, FutureTimeoutError):
         st.session_state["_vae_told"] = "This run has learned nothing yet that could be saved."
@@ -124,10 +126,10 @@ def _bring(owner: str) -> None:
     if not files:
         return
     try:
+        # Of two files of one name the later one counts.
         checkpoint = unpacked(files)
         check_live(checkpoint.state.config)
     except ValueError as error:
-        # Of the two files of a checkpoint the first may come alone: the second is still on its way.
         st.session_state["_vae_told"] = plain(str(error))
         return
     state = checkpoint.state
@@ -144,4 +146,7 @@ def _go_on(owner: str, saved: Saved, until: int) -> None:
         st.session_state["_vae_told"] = plain(str(error))
         return
     title = f"{saved.title}, gone on with"
+    st.session_state.update(_moment=None)
+    # It has a config of its own, whatever the fields say.
+    st.session_state.pop("_vae_begun", None)
     runs().begin(owner, title, state.config, resumed(state, saved.dataset_sha256))
