@@ -92,6 +92,11 @@ def test_all_frames_travel_again_where_the_browser_may_have_lost_them(browser: B
     assert "originals" in other
 
 
+def test_one_frame_that_was_sent_brought_the_originals(browser: Browser) -> None:
+    assert "originals" in draw(browser, [1])
+    assert "originals" not in draw(browser, [1, 2])
+
+
 def test_two_frames_of_one_step_are_one(browser: Browser) -> None:
     assert draw(browser, [1, 2, 2])["steps"] == [1, 2]
 
