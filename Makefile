@@ -29,6 +29,7 @@ bench: $(VENV)/.dev $(VENV)/.chromium
 	$(BIN)/python -m benchmarks.toy
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.browser
+	$(BIN)/python -m benchmarks.live
 
 $(VENV)/.runtime: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

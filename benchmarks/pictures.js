@@ -1,13 +1,25 @@
 // Runs in every measured page before its own scripts, and notes when a picture last changed: the same rule for every app.
 (() => {
-  const PICTURE = ".js-plotly-plot, [data-testid='scrub'], [data-testid='player']";
+  const PICTURE = ".js-plotly-plot, [data-testid='scrub'], [data-testid='player'], [data-testid='reel']";
   const noted = { pressed: 0, changed: 0 }; // milliseconds since the navigation began
+
+  const steps = { pictures: [], words: [] }; // of a live run, at each change: [milliseconds, step]
 
   const holdsPicture = (node) => node.matches?.(PICTURE) || node.querySelector?.(PICTURE);
   const changesPicture = ({ target, addedNodes }) =>
     (target.closest ? target : target.parentElement)?.closest(PICTURE) || [...addedNodes].some(holdsPicture);
+  const note = (trace, step) => {
+    if (step !== undefined && trace.at(-1)?.[1] !== Number(step)) trace.push([performance.now(), Number(step)]);
+  };
+  const noteStep = ({ target }) => {
+    const element = target.closest ? target : target.parentElement;
+    const told = element?.closest("[data-testid='stProgress']")?.textContent.match(/step ([\d,]+) of/)?.[1];
+    note(steps.words, told?.replaceAll(",", ""));
+    if (element?.matches("[data-testid='reel']")) note(steps.pictures, element.dataset.step);
+  };
   const observer = new MutationObserver((records) => {
     if (records.some(changesPicture)) noted.changed = performance.now();
+    records.forEach(noteStep);
   });
   const observe = (root) =>
     observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
@@ -29,6 +41,7 @@
 
   window.benchmark = {
     noted,
+    steps,
     // The time of the last change of a picture after `since`, once `quiet` milliseconds passed without another.
     settled: async (since, quiet, limit = 30000) => {
       const began = performance.now();

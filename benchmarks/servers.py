@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import signal
 import socket
@@ -11,13 +12,22 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Both run from the root and so under the same .streamlit/config.toml: the ratios compare apps, not settings.
 FLAGS = {"server.headless": "true", "server.address": "127.0.0.1"}
 START_LIMIT = 120.0  # seconds; the real app imports torch before it answers
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers: its address, and the number of its process."""
+
+    address: str
+    pid: int
 
 
 def exit_on_terminate() -> None:
@@ -27,11 +37,19 @@ def exit_on_terminate() -> None:
 
 
 @contextlib.contextmanager
-def serve(script: str) -> Iterator[str]:
-    """Run `streamlit run script` from the repository's root, and yield its address once it is healthy.
+def serve(script: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """As `running`, for who needs no more than its address."""
+    with running(script, environment) as server:
+        yield server.address
+
+
+@contextlib.contextmanager
+def running(script: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run `streamlit run script` from the repository's root, and yield it once it is healthy.
 
     Args:
         script: path of the app, relative to the root.
+        environment: what the server's environment has beyond ours.
 
     Raises:
         RuntimeError: it ended or did not answer in time; the message ends with what the server said last.
@@ -39,12 +57,13 @@ def serve(script: str) -> Iterator[str]:
     port = free_port()
     flags = [f"--{name}={value}" for name, value in (FLAGS | {"server.port": str(port)}).items()]
     command = [sys.executable, "-m", "streamlit", "run", script, *flags]
+    variables = {**os.environ, **(environment or {})}
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             await_health(address, process, log)
-            yield address
+            yield Server(address, process.pid)
         finally:
             stop(process)
 

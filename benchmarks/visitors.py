@@ -1,9 +1,9 @@
 """Many visitors at once, over Streamlit's own WebSocket protocol: no browser, so the load is on the server.
 
-Each visitor opens a session at `/`, waits until the page's script has finished, and then moves one control
-once a second. A move's time runs from its message to the `script_finished` that answers it. A visitor waits
-for the answer before the next move, as a person does: an overloaded server is asked less often, and still
-timed in full.
+Each visitor opens a session, waits until the page's script has finished, and then moves one control, as a
+rule once a second. A move's time runs from its message to the `script_finished` that answers it. A visitor
+waits for the answer before the next move, as a person does: an overloaded server is asked less often, and
+still timed in full.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Visitor:
 
     address: str
     label: str
+    page: str = ""  # its path, without the slash
+    query: str = ""
     socket: Any = None
     page_script_hash: str = ""
     cached: set[str] = field(default_factory=set)
@@ -59,7 +61,7 @@ class Visitor:
         self.socket = await websockets.connect(stream, subprotocols=[Subprotocol("streamlit")], max_size=None)
         await self.rerun(BackMsg())
         if self.control is None:
-            raise RuntimeError(f"{self.address} has no number field or slider named {self.label!r}.")
+            raise RuntimeError(f"{self.address} has no control named {self.label!r}.")
 
     async def move(self, step: int) -> float:
         """Move the control by one step, there and back in turn; seconds until the script has finished."""
@@ -82,9 +84,11 @@ class Visitor:
     async def rerun(self, message: BackMsg) -> None:
         """Ask for a run of the script as the browser does, and read what it sends until it has finished."""
         state = message.rerun_script
-        state.page_script_hash = self.page_script_hash
+        # A browser names the page until it is told the page's hash.
+        state.page_script_hash, state.page_name = self.page_script_hash, self.page
+        state.query_string = state.query_string or self.query
         state.cached_message_hashes.extend(self.cached)
-        state.context_info.url = self.address
+        state.context_info.url = f"{self.address}/{self.page}"
         await self.socket.send(message.SerializeToString())
         async with asyncio.timeout(ANSWER_LIMIT):
             while True:
@@ -115,22 +119,22 @@ class Visitor:
             self.control, self.fragment_id = element, delta.fragment_id
 
 
-async def stay(visitor: Visitor, moves: int, start: float) -> list[float]:
-    """A move a second from `start` on (event loop time); seconds that each took."""
+async def stay(visitor: Visitor, moves: int, start: float, every: float = 1.0) -> list[float]:
+    """A move every so many seconds from `start` on (event loop time); seconds that each took."""
     clock, times = asyncio.get_running_loop().time, []
     for step in range(moves):
-        await asyncio.sleep(max(0.0, start + step - clock()))
+        await asyncio.sleep(max(0.0, start + step * every - clock()))
         times.append(await visitor.move(step))
     return times
 
 
-async def crowd(address: str, label: str, count: int, moves: int) -> list[float]:
-    """`count` visitors at once, their moves spread evenly over the second; seconds of all moves together."""
+async def crowd(address: str, label: str, count: int, moves: int, every: float = 1.0) -> list[float]:
+    """`count` visitors at once, their moves spread evenly over time; seconds of all moves together."""
     visitors = [Visitor(address, label) for _ in range(count)]
     try:
         await asyncio.gather(*(visitor.arrive() for visitor in visitors))
         start = asyncio.get_running_loop().time() + 1.0
-        stays = [stay(visitor, moves, start + k / count) for k, visitor in enumerate(visitors)]
+        stays = [stay(visitor, moves, start + every * k / count, every) for k, visitor in enumerate(visitors)]
         return [seconds for times in await asyncio.gather(*stays) for seconds in times]
     finally:
         await asyncio.gather(*(visitor.socket.close() for visitor in visitors if visitor.socket))
