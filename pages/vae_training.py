@@ -45,10 +45,10 @@ def view(owner: str, setting: Setting, kept: Saved | None, ticking: bool) -> Non
     if is_moving(begun) != ticking:
         # Whether the clock ticks is the whole page's.
         st.rerun()
-    snapshot = begun.run.snapshot() if begun else None
     acting, standing = st.columns([2, 3], gap="large", vertical_alignment="center")
+    snapshot = begun.run.snapshot() if begun else None
     with acting:
-        buttons(owner, setting, begun)
+        buttons(owner, setting, begun.run if begun else None, snapshot.phase if snapshot else None)
     with standing:
         if begun and snapshot:
             told(snapshot, begun.config)
@@ -63,30 +63,24 @@ def view(owner: str, setting: Setting, kept: Saved | None, ticking: bool) -> Non
         pictures(owner, kept.snapshot, kept.state.config, kept.title)
 
 
-def pictures(owner: str, snapshot: Snapshot, config: TrainConfig, name: str) -> None:
-    main_picture(owner, snapshot, config, name)
-    panels(snapshot, frame_at(snapshot.frames, st.session_state.get("_moment")), config)
-    bound(snapshot)
-
-
-def buttons(owner: str, setting: Setting, begun: Begun | None) -> None:
+def buttons(owner: str, setting: Setting, run: LiveRun | None, phase: Phase | None) -> None:
     """One button to move on, one to end, one to go back to the start."""
-    phase = begun.run.snapshot().phase if begun else Phase.DONE
+    over = phase is None or phase.ended
     with st.container(horizontal=True):
-        if begun is None or phase.ended:
+        if run is None or over:
             st.button(
                 "Start", type="primary", icon=":material/play_arrow:", on_click=begin, args=(owner, setting)
             )
         elif phase == Phase.PAUSED:
-            st.button("Resume", type="primary", icon=":material/play_arrow:", on_click=begun.run.resume)
+            st.button("Resume", type="primary", icon=":material/play_arrow:", on_click=run.resume)
         else:
-            st.button("Pause", icon=":material/pause:", on_click=begun.run.pause, disabled=phase in WAITING)
+            st.button("Pause", icon=":material/pause:", on_click=run.pause, disabled=phase in WAITING)
         st.button(
             "Leave the line" if phase == Phase.QUEUED else "Stop", icon=":material/stop:",
-            key="vae_stop", on_click=stop, args=(begun and begun.run,), disabled=phase.ended,
+            key="vae_stop", on_click=stop, args=(run,), disabled=over,
         )  # fmt: skip
         st.button(
-            "Reset", icon=":material/restart_alt:", on_click=reset, args=(owner,), disabled=begun is None,
+            "Reset", icon=":material/restart_alt:", on_click=reset, args=(owner,), disabled=run is None,
             help="Back before the first step: the same seed starts from the same weights. The curve stays.",
         )  # fmt: skip
 
@@ -124,8 +118,14 @@ def shown(kept: Saved) -> None:
     st.caption(words)
 
 
+def pictures(owner: str, snapshot: Snapshot, config: TrainConfig, name: str) -> None:
+    """Losses beside reconstructions; below them the code at the moment that the reel shows."""
+    main_picture(owner, snapshot, config, name)
+    panels(snapshot, frame_at(snapshot.frames, st.session_state.get("_moment")), config)
+    bound(snapshot)
+
+
 def main_picture(owner: str, snapshot: Snapshot, config: TrainConfig, name: str) -> None:
-    """Losses beside reconstructions."""
     moment = st.session_state.get("_moment")
     left, right = st.columns([4, 3], gap="large", vertical_alignment="center")
     with left:
@@ -141,9 +141,15 @@ def main_picture(owner: str, snapshot: Snapshot, config: TrainConfig, name: str)
         reel(name, snapshot.frames, DATASETS[config.dataset].shape, moment=moment)
 
 
-def take_away(snapshot: Snapshot, setting: Setting) -> None:
+def take_away(owner: str, setting: Setting, kept: Saved | None) -> None:
+    def curves() -> str:
+        """As they are when the button is pressed: a run may have gone on since the page was drawn."""
+        begun = runs().now(owner)
+        snapshot = begun.run.snapshot() if begun else kept and kept.snapshot
+        return csv_text(LOSSES, snapshot.losses.tolist() if snapshot else [])
+
     st.download_button(
-        "CSV", lambda: csv_text(LOSSES, snapshot.losses.tolist()), "vae_losses.csv", "text/csv",
+        "CSV", curves, "vae_losses.csv", "text/csv",
         on_click="ignore", icon=":material/download:", help="The curves that are drawn.",
     )  # fmt: skip
     show_code(snippet(setting))
@@ -160,6 +166,5 @@ kept = chosen(checkpoints)
 ticking = is_moving(begun)
 st.fragment(view, run_every=TICK if ticking else None)(owner, setting, kept, ticking)
 predict()
-if on_show := begun.run.snapshot() if begun else kept and kept.snapshot:
-    take_away(on_show, setting)
+take_away(owner, setting, kept)
 checkpoints_box(owner, begun, checkpoints)

@@ -208,6 +208,7 @@ class LiveRun:
             self._steps, self._step, self._epochs = training.steps, training.step, tuple(training.history)
         self._frame(training)
         self._enter(Phase.TRAINING)
+        over = None
         for record in training.records():
             if isinstance(record, StepRecord):
                 self._note(training, record)
@@ -215,9 +216,9 @@ class LiveRun:
             if not self._go.is_set():
                 self._rest(training)
             if over := self._over():
-                return over
+                break
         self._frame(training)
-        return Phase.DONE
+        return over or Phase.DONE
 
     def _note(self, training: Training, record: StepRecord) -> None:
         """Note a step, and now and then what the model makes of its images."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from gumbel_core.datasets import DATASETS
 from gumbel_core.vae.live import LOSSES, Phase, Snapshot
 from gumbel_core.vae.model import CategoricalVAE, check_whole
 from gumbel_core.vae.records import EpochSummary
@@ -22,7 +23,7 @@ def snapshot_of(state: TrainingState, model: CategoricalVAE, images: Tensor) -> 
         place=0,
         message="",
         step=state.step,
-        steps=history[0].step * state.config.epochs if history else state.step,
+        steps=_epoch_steps(state) * state.config.epochs,
         seconds_left=None,
         record=None,
         losses=np.array([_row(epoch) for epoch in history]).reshape(-1, len(LOSSES)),
@@ -42,6 +43,13 @@ def longer(state: TrainingState, epochs: int) -> TrainingState:
             f"This run has {len(state.history)} epochs behind it: it can only go on to a later one than that."
         )
     return replace(state, config=replace(state.config, epochs=epochs))
+
+
+def _epoch_steps(state: TrainingState) -> int:
+    """As its history says; before its first line, as the data set's size does."""
+    if state.history:
+        return state.history[0].step
+    return DATASETS[state.config.dataset].train // state.config.batch
 
 
 def _row(epoch: EpochSummary) -> tuple[float, ...]:

@@ -63,6 +63,17 @@ def watch() -> None:
         _held(owner)
 
 
+def keep_watching() -> None:
+    """`watch` now, and while a run goes on every now and then.
+
+    A network drop ends the lease, and a browser that is connected again has no script run for it.
+    """
+    owner = st.session_state.get("_owner")
+    begun = runs().now(owner) if owner else None
+    goes_on = begun is not None and not begun.run.snapshot().phase.ended
+    st.fragment(watch, run_every=runs().grace / 4 if goes_on else None)()
+
+
 # Not Streamlit's cache, which is for scripts: a run's thread asks for its data set.
 @cache
 def on_disk(name: str, pixels: str) -> Dataset:

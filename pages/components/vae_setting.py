@@ -63,8 +63,8 @@ HELD: dict[str, Any] = {"way": "gumbel_softmax", "schedule": "constant"}
 CASES: Mapping[str, Case] = {
     "small: good": Case(
         "small", {},
-        "A third of the run is relaxed, and the gap closes as τ falls; then ReinMax takes over, whose sample "
-        "is hard, so that there is no gap any more.",
+        "A third of the run is relaxed: a gap opens, and narrows a little as τ falls. Then ReinMax takes "
+        "over, whose sample is hard, and there is none.",
     ),
     "best: good": Case(
         "best", {},

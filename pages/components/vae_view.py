@@ -61,7 +61,8 @@ def progress(snapshot: Snapshot, config: TrainConfig, at_once: int) -> str:
     match snapshot.phase:
         case Phase.QUEUED:
             place = ORDINALS.get(snapshot.place, f"number {snapshot.place}")
-            return f"{at_once} runs train here at once. This one is {place} in the line."
+            many = "One run trains" if at_once == 1 else f"{at_once} runs train"
+            return f"{many} here at a time. This one is {place} in the line."
         case Phase.PREPARING:
             return "Reading the images."
         case Phase.TRAINING:
@@ -69,6 +70,8 @@ def progress(snapshot: Snapshot, config: TrainConfig, at_once: int) -> str:
             return f"Epoch {epoch} of {config.epochs}, {step}{_time_left(snapshot)}{_speed(snapshot)}"
         case Phase.PAUSED:
             return f"Paused at {step}."
+        case Phase.STOPPED | Phase.ABANDONED if not snapshot.steps:
+            return "It ended before it began."
         case Phase.STOPPED:
             return f"Stopped at {step}. What it has learned is kept."
         case Phase.ABANDONED:

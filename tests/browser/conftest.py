@@ -13,11 +13,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
+
+from tests.browser.live import LONG, button, start, stop
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -31,20 +34,31 @@ FLAGS = [
 ]
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+# A machine that trains while its browser draws may take long to answer.
+expect.set_options(timeout=20_000)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers: its address, and the number of its process."""
+
+    address: str
+    pid: int
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """`streamlit run app.py` on a free port; yields its address."""
+def running_server(**environment: str) -> Iterator[Server]:
+    """`streamlit run app.py` on a free port, with these variables beside ours; yields it when it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    variables, nowhere = os.environ | environment, subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=variables, stdout=nowhere, stderr=nowhere) as process:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_until_healthy(address, process)
-            yield address
+            yield Server(address, process.pid)
         finally:
             process.terminate()
 
@@ -73,16 +87,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    with running_server() as address:
-        yield address
+    with running_server() as server:
+        yield server.address
 
 
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: str) -> Iterator[Open]:
-    """Opens a path in a browser profile of its own and waits for its pictures.
+def open_page(visit: Open, server: str) -> Open:
+    """Visits a path of the server that all tests share."""
+    return lambda path, **options: visit(server + path, **options)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Opens an address in a browser profile of its own and waits for its pictures.
 
     At the end, no page may have thrown, shown an exception, run into its content security policy, or asked a
     foreign host for anything.
@@ -90,23 +110,41 @@ def open_page(browser: Browser, server: str) -> Iterator[Open]:
     contexts = []
     wrong: list[str] = []
 
-    def open_path(path: str, **options: Any) -> Page:
+    def open_address(address: str, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": DESKTOP} | options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"pageerror: {error}"))
         page.on("console", lambda message: wrong.append(message.text) if is_policy(message) else None)
         page.on("request", lambda request: wrong.append(request.url) if is_foreign(request.url) else None)
-        page.goto(server + path)
+        page.goto(address)
         settle(page)
         return page
 
-    yield open_path
+    yield open_address
     for context in contexts:
         for page in context.pages:
             assert page.get_by_test_id("stException").count() == 0
         context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def train(open_page: Open) -> Iterator[Callable[..., Page]]:
+    """Opens a path and starts its run. What still goes on at the end is stopped: the server is shared."""
+    pages: list[Page] = []
+
+    def train(path: str = LONG, before: Callable[[Page], None] = lambda _: None) -> Page:
+        page = open_page(path)
+        pages.append(page)
+        before(page)
+        start(page)
+        return page
+
+    yield train
+    for page in pages:
+        if button(page, "Stop").is_visible() and button(page, "Stop").is_enabled():
+            stop(page)
 
 
 def is_policy(message: ConsoleMessage) -> bool:
