@@ -46,6 +46,8 @@ WEIGHTS = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
 MAX_CARD, MAX_WEIGHTS = 2**20, 2**28
 # What of a reason is told, for a card may hold a megabyte of it.
 TOLD = 200
+# Beyond it a number of steps is no whole number for NumPy.
+MOST_STEPS = 2**53
 
 
 class CheckpointError(ValueError):
@@ -230,13 +232,15 @@ def _check_run(state: TrainingState) -> None:
 def _check_progress(config: TrainConfig, step: object, sums: Sums, history: list[EpochSummary]) -> None:
     """A run of that config can have come this far."""
     counts = [step, sums.steps, *(count for epoch in history for count in (epoch.epoch, epoch.step))]
-    _check(all(type(count) is int and count >= 0 for count in counts), "its steps are no whole numbers")
+    whole = all(type(count) is int and 0 <= count <= MOST_STEPS for count in counts)
+    _check(whole, "its steps are no whole numbers")
     numbers = [sums.reconstruction, sums.kl, sums.seconds]
     numbers += [] if sums.hard_reconstruction is None else [sums.hard_reconstruction]
     for epoch in history:
         numbers += [epoch.temperature, epoch.images_per_second, *epoch.relaxed, *epoch.test]
         numbers += epoch.hard or ()
     _check(all(_is_finite(number) for number in numbers), "its losses are no finite numbers")
+    _check(all(epoch.temperature > 0 for epoch in history), "its temperatures are not above 0")
     epoch_steps = history[0].step if history else 0
     ends = [(number, number * epoch_steps) for number in range(1, len(history) + 1)]
     _check([(epoch.epoch, epoch.step) for epoch in history] == ends, "its epochs do not follow each other")

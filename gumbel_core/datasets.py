@@ -11,7 +11,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ FIXED_SEED = 0
 # The digits come without a split: the last ones are the test set.
 DIGITS_TRAIN = 1_500
 MNIST_TRAIN, MNIST_TEST = 60_000, 10_000
+# Every set here has as many: ten digits, ten garments, ten characters.
+CLASSES = 10
 # Characters of a library's reason that are told on.
 TOLD = 120
 
@@ -54,11 +57,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from: its images' shape, how many train, and a way to read train and test."""
+    """Where a data set comes from: its images' shape, how many train, and ways to read it."""
 
     shape: tuple[int, int]
     train: int
-    read: Callable[[str, bool], tuple[Tensor, Tensor]]  # (name, download) -> uint8, each (N, D)
+    read: Callable[[str, bool], tuple[Tensor, Tensor]]  # (name, download) -> uint8, each (N, D): train, test
+    labels: Callable[[str], Tensor]  # name -> int64, (N,): of the test images
 
 
 def data_dir() -> Path:
@@ -67,10 +71,22 @@ def data_dir() -> Path:
 
 def load(name: str, *, download: bool = False) -> Dataset:
     """The data set of that name. Raises ValueError for an unknown name, DataError if it cannot be had."""
+    source = _of_name(name)
+    return Dataset(name, source.shape, *source.read(name, download))
+
+
+def test_labels(name: str) -> Tensor:
+    """The classes (N,) int64, 0 to 9, of the test images in their order. Nothing is downloaded.
+
+    Raises as `load` does. Of enlarged digits the classes are those of the digits.
+    """
+    return _of_name(name).labels(name)
+
+
+def _of_name(name: str) -> Source:
     if name not in DATASETS:
         raise ValueError(f"There is no data set {name!r}: it is one of {', '.join(DATASETS)}.")
-    source = DATASETS[name]
-    return Dataset(name, source.shape, *source.read(name, download))
+    return DATASETS[name]
 
 
 def with_pixels(dataset: Dataset, pixels: str) -> Dataset:
@@ -126,43 +142,69 @@ def _digits(name: str, download: bool) -> tuple[Tensor, Tensor]:
     return images[:DIGITS_TRAIN], images[DIGITS_TRAIN:]
 
 
+def _digits_labels(name: str) -> Tensor:
+    from sklearn.datasets import load_digits
+
+    return torch.from_numpy(load_digits().target[DIGITS_TRAIN:].astype(np.int64))
+
+
 def _torchvision(folder: str) -> Source:
     """A data set in MNIST's format: 60,000 and 10,000 images of 28 x 28."""
 
     def read(name: str, download: bool) -> tuple[Tensor, Tensor]:
-        if not (data_dir() / folder).is_dir():
-            if not download:
-                raise DataError(
-                    f"The data set {name} is not in the folder {data_dir()}: ask for its download, name its "
-                    "folder in GUMBEL_DATA_DIR, or take digits, which needs none."
-                )
+        if download and not (data_dir() / folder).is_dir():
             _download(name, folder)
-        return _images(name, folder, train=True), _images(name, folder, train=False)
+        with _reading(name, folder):
+            return _images(folder, train=True), _images(folder, train=False)
 
-    return Source((28, 28), MNIST_TRAIN, read)
+    def labels(name: str) -> Tensor:
+        with _reading(name, folder):
+            return _labels(folder)
+
+    return Source((28, 28), MNIST_TRAIN, read, labels)
 
 
-def _images(name: str, folder: str, train: bool) -> Tensor:
-    count = MNIST_TRAIN if train else MNIST_TEST
+@contextmanager
+def _reading(name: str, folder: str) -> Iterator[None]:
+    """A DataError for a folder that is missing, and for whatever goes wrong with its files."""
+    if not (data_dir() / folder).is_dir():
+        raise DataError(
+            f"The data set {name} is not in the folder {data_dir()}: ask for its download, name its "
+            "folder in GUMBEL_DATA_DIR, or take digits, which needs none."
+        )
     try:
-        images: Tensor = _source(folder)(str(data_dir()), train=train).data
-        if images.shape != (count, 28, 28) or images.dtype != torch.uint8:
-            raise ValueError(f"{count:,} images of 28 x 28 were expected, not {tuple(images.shape)}")
+        yield
     # A broken file ends in whatever the parser stumbles over.
     except Exception as error:
         raise DataError(
             f"The files of {name} cannot be read ({_in_one_line(error)}): delete the folder "
             f"{data_dir() / folder} and download it again."
         ) from error
+
+
+def _images(folder: str, train: bool) -> Tensor:
+    count = MNIST_TRAIN if train else MNIST_TEST
+    images: Tensor = _source(folder)(str(data_dir()), train=train).data
+    if images.shape != (count, 28, 28) or images.dtype != torch.uint8:
+        raise ValueError(f"{count:,} images of 28 x 28 were expected, not {tuple(images.shape)}")
     return images.flatten(1)
+
+
+def _labels(folder: str) -> Tensor:
+    labels: Tensor = _source(folder)(str(data_dir()), train=False).targets
+    if labels.shape != (MNIST_TEST,) or not 0 <= labels.min() <= labels.max() < CLASSES:
+        raise ValueError(f"{MNIST_TEST:,} classes of {CLASSES} were expected, not {tuple(labels.shape)}")
+    return labels.long()
 
 
 def _download(name: str, folder: str) -> None:
     """Fetch into a folder beside, checked by torchvision, and move it in place when it is whole."""
     source, root = _source(folder), data_dir()
-    root.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".download-", dir=root))
+    beside = None
+    # No network, no room on the disk, no right to write on it.
     try:
+        root.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".download-", dir=root))
         source(str(beside), download=True)
         _move(beside / folder, root / folder)
     except Exception as error:
@@ -172,7 +214,8 @@ def _download(name: str, folder: str) -> None:
             "which needs no download."
         ) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if beside:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _move(whole: Path, place: Path) -> None:
@@ -204,7 +247,7 @@ def _in_one_line(error: Exception) -> str:
 
 
 DATASETS: Mapping[str, Source] = {
-    "digits": Source((8, 8), DIGITS_TRAIN, _digits),
+    "digits": Source((8, 8), DIGITS_TRAIN, _digits, _digits_labels),
     "mnist": _torchvision("MNIST"),
     "fashion_mnist": _torchvision("FashionMNIST"),
     "kmnist": _torchvision("KMNIST"),

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.components.address import keep_in_address
 from pages.components.link import keep_values, moved, say_what_was_not_taken
 from pages.components.live_runs import keep_watching
+from pages.components.owner import owner_token
 
 # A file of our own: a Material icon would be fetched from a foreign host.
 ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -31,6 +32,7 @@ page = st.navigation(
 st.set_page_config(page_title=f"{page.title} · Gumbel-Softmax Explorer")
 say_what_was_not_taken()
 keep_values()
+owner_token()
 keep_watching()
 page.run()
 

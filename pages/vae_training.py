@@ -10,8 +10,8 @@ from gumbel_core.vae.runs import Begun, Saved
 from gumbel_core.vae.settings import Setting
 from pages.components.code import csv_text, show_code
 from pages.components.figure import figure
-from pages.components.live_runs import fresh, has_images, runs, watch
-from pages.components.owner import owner_token
+from pages.components.live_runs import fresh, runs, watch
+from pages.components.owner import this_owner
 from pages.components.reel import frame_at, reel, send_reel
 from pages.components.vae_checkpoints import checkpoints_box, chosen, there_are
 from pages.components.vae_lesson import bound, predict, snippet
@@ -35,7 +35,7 @@ def opening() -> None:
 
 
 def is_moving(begun: Begun | None) -> bool:
-    return begun is not None and not begun.run.snapshot().phase.ended
+    return begun is not None and not begun.run.phase.ended
 
 
 def view(owner: str, setting: Setting, kept: Saved | None, ticking: bool) -> None:
@@ -54,9 +54,9 @@ def view(owner: str, setting: Setting, kept: Saved | None, ticking: bool) -> Non
             told(snapshot, begun.config)
             if ticking and st.session_state.get("_vae_begun", setting) != setting:
                 st.caption("The fields have changed since it began: they hold for the next run.")
-        elif kept:
+        # A run that has not come to a picture yet, or never will, leaves the last one where it is.
+        if kept and not (snapshot and snapshot.frames):
             shown(kept)
-    # A run that has not come to a picture yet, or never will, leaves the last one where it is.
     if begun and snapshot and snapshot.frames:
         pictures(owner, snapshot, begun.config, f"run{begun.number}")
     elif kept:
@@ -86,7 +86,7 @@ def buttons(owner: str, setting: Setting, run: LiveRun | None, phase: Phase | No
 
 
 def begin(owner: str, setting: Setting) -> None:
-    st.session_state.update(_moment=None, _vae_begun=setting)
+    st.session_state.update(_moment=None, _vae_begun=setting, _keep_owner=True)
     config = setting.config()
     runs().begin(owner, title_of(setting), config, fresh(config))
 
@@ -112,8 +112,8 @@ def told(snapshot: Snapshot, config: TrainConfig) -> None:
 
 def shown(kept: Saved) -> None:
     """What stands here before Start."""
-    words = f"On show is a run that is over: {plain(kept.title)}."
-    if not has_images(kept.state.config.dataset):
+    words = f"On show: {plain(kept.title)}."
+    if kept.stand_ins:
         words += " Its images are not on this disk: in their place stand the bundled digits, enlarged."
     st.caption(words)
 
@@ -122,7 +122,7 @@ def pictures(owner: str, snapshot: Snapshot, config: TrainConfig, name: str) -> 
     """Losses beside reconstructions; below them the code at the moment that the reel shows."""
     main_picture(owner, snapshot, config, name)
     panels(snapshot, frame_at(snapshot.frames, st.session_state.get("_moment")), config)
-    bound(snapshot)
+    bound(snapshot, config.pixels)
 
 
 def main_picture(owner: str, snapshot: Snapshot, config: TrainConfig, name: str) -> None:
@@ -157,8 +157,7 @@ def take_away(owner: str, setting: Setting, kept: Saved | None) -> None:
 
 opening()
 setting = setting_input()
-owner = owner_token()
-watch()
+owner = this_owner()
 begun = runs().now(owner)
 send_reel()
 checkpoints = there_are(owner, setting.dataset)

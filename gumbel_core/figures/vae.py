@@ -26,6 +26,8 @@ EARLIER_DASHES = ("solid", "dash", "dashdot", "longdash")
 # The first steps cost many times what the last ones do, and would press all that follows flat. So the axis of
 # losses ends at this many times the lowest of them, and a curve comes in from above.
 HIGHEST = 2.5
+# And no curve of the run itself ends above it.
+ROOM = 1.15
 DIGITS = 4
 # An axis without a point has no scale, whatever Plotly makes up.
 UNMARKED: Figure = {"showticklabels": False, "showgrid": False}
@@ -95,7 +97,7 @@ def losses_figure(
     others = {name: _for_comparison(losses) for name, losses in earlier.items()}
     own: list[ArrayLike] = [now.relaxed_total, now.hard_total, now.test]
     theirs = [values for _, values in (*others.values(), *references.values())]
-    losses = _log([*own, *theirs])
+    losses = _log(own, theirs)
     return {
         "data": [
             *_references(references),
@@ -114,7 +116,7 @@ def losses_figure(
 def terms_figure(now: Losses | None, *, steps: int) -> Figure:
     """The reconstruction, relaxed and hard, above; the KL, which both share, below."""
     now = now or NOTHING
-    above = _log([now.reconstruction, now.hard_reconstruction], "reconstruction")
+    above = _log([now.reconstruction, now.hard_reconstruction], [], "reconstruction")
     kl = _line(now.step, now.kl, "KL", {"color": THIRD, "width": 2.5}) | {
         "yaxis": "y2", "hovertemplate": "step %{x:,}: KL %{y:.4g}<extra></extra>",
     }  # fmt: skip
@@ -251,14 +253,20 @@ def _steps(steps: int) -> Figure:
     return axis("step", range=[0, round(1.015 * steps, 1)], tickformat=",d", showgrid=False, nticks=7)
 
 
-def _log(curves: Sequence[ArrayLike], title: str = "nats an image") -> Figure:
+def _log(own: Sequence[ArrayLike], theirs: Sequence[ArrayLike], title: str = "nats an image") -> Figure:
     """A logarithmic axis of losses. It has no range of its own, for Plotly keeps a zoom only over those."""
-    values = np.concatenate([np.asarray(curve, dtype=np.float64) for curve in curves])
+    values = np.concatenate([_array(curve) for curve in (*own, *theirs)])
     values = values[np.isfinite(values)]
     base = axis(title, type="log", autorange=True, tickformat="~g", nticks=6)
     if not len(values):
         return base | UNMARKED
-    return base | {"autorangeoptions": {"clipmax": _short([HIGHEST * values.min()])[0]}}
+    ends = [curve[np.isfinite(curve)][-1:] for curve in map(_array, own)]
+    top = max(HIGHEST * values.min(), ROOM * np.concatenate([*ends, [0.0]]).max())
+    return base | {"autorangeoptions": {"clipmax": _short([top])[0]}}
+
+
+def _array(values: ArrayLike) -> Array:
+    return np.asarray(values, dtype=np.float64)
 
 
 def _rule(moment: int | None) -> list[Figure]:

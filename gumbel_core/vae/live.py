@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
-    """Where a run stands. The last four are ends."""
+    """Where a run stands. The last four are ends. A paused run has given its slot away."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
@@ -102,7 +102,7 @@ class LiveRun:
         self._go.set()
         self._lock = threading.Lock()
         self._asked = deque[Future[TrainingState]]()
-        self._frame_due = 0.0
+        self._frame_due, self._has_slot = 0.0, False
         self._phase, self._message = Phase.QUEUED, ""
         self._final: TrainingState | None = None
         self._record: StepRecord | None = None
@@ -148,6 +148,11 @@ class LiveRun:
             _answer(future, self._kept)
         return future
 
+    @property
+    def phase(self) -> Phase:
+        with self._lock:
+            return self._phase
+
     def snapshot(self) -> Snapshot:
         with self._lock:
             place = self._slots.place(self) if self._phase == Phase.QUEUED else 0
@@ -166,21 +171,31 @@ class LiveRun:
             )
 
     def _run(self, make: Callable[[], Training]) -> None:
-        if self._wait_for_slot():
-            try:
+        try:
+            if over := self._wait_for_slot():
+                self._end(over)
+            else:
                 self._train(make)
-            finally:
-                self._slots.give_back()
+        finally:
+            self._give_slot_back()
 
-    def _wait_for_slot(self) -> bool:
+    def _wait_for_slot(self, training: Training | None = None) -> Phase | None:
+        """In the line; None with a slot, or the end that came before it."""
         while True:
             if over := self._over():
                 self._slots.leave(self)
-                self._end(over)
-                return False
+                return over
             if self._slots.take(self):
-                return True
+                self._has_slot = True
+                return None
+            if training:
+                self._answer_all(training)
             time.sleep(NAP)
+
+    def _give_slot_back(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._slots.give_back()
 
     def _train(self, make: Callable[[], Training]) -> None:
         torch.set_num_threads(self._threads)
@@ -208,14 +223,12 @@ class LiveRun:
             self._steps, self._step, self._epochs = training.steps, training.step, tuple(training.history)
         self._frame(training)
         self._enter(Phase.TRAINING)
-        over = None
+        over: Phase | None = None
         for record in training.records():
             if isinstance(record, StepRecord):
                 self._note(training, record)
             self._answer_all(training)
-            if not self._go.is_set():
-                self._rest(training)
-            if over := self._over():
+            if over := self._over() or self._rest(training):
                 break
         self._frame(training)
         return over or Phase.DONE
@@ -240,15 +253,27 @@ class LiveRun:
                 self._frames = thinned([*self._frames, frame], FRAMES)
         self._frame_due = time.monotonic() + FRAME_SECONDS
 
-    def _rest(self, training: Training) -> None:
-        """Between two steps, until it may go on."""
+    def _rest(self, training: Training) -> Phase | None:
+        """Between two steps, for as long as the run is paused; an end that comes meanwhile.
+
+        A run that stands still lets another one train, and has to wait for its turn when it goes on.
+        """
+        if self._go.is_set():
+            return None
         self._frame(training)
         self._enter(Phase.PAUSED)
-        while not self._go.wait(NAP) and not self._over():
+        self._give_slot_back()
+        while not self._go.wait(NAP):
+            if over := self._over():
+                return over
             self._answer_all(training)
+        self._slots.enter(self)
+        self._enter(Phase.QUEUED)
+        over = self._wait_for_slot(training)
         with self._lock:
             self._pace = Pace()
         self._enter(Phase.TRAINING)
+        return over
 
     def _over(self) -> Phase | None:
         """The end that the run has come to from outside, if it has."""

@@ -7,7 +7,8 @@ After Jang et al. 2017 (arXiv:1611.01144), section 4. How z is sampled is not th
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -84,6 +85,19 @@ class CategoricalVAE(nn.Module):
         if self.config.prior == "uniform":
             return torch.full_like(self.prior_logits, -math.log(self.config.categories))
         return self.prior_logits.log_softmax(-1)
+
+
+@contextmanager
+def untaught(module: nn.Module) -> Iterator[None]:
+    """For the time of a block, batch normalisation reads the batch's statistics and keeps none of them."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm1d)]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
 
 
 def _layers(widths: list[int], config: ModelConfig) -> nn.Sequential:

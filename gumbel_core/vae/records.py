@@ -16,8 +16,9 @@ Array = NDArray[np.float32]
 class StepRecord:
     """One step, as the batch saw it: losses in nats an image, before the update.
 
-    With batch normalisation a relaxed step's hard loss is decoded with the learned statistics and a hard
-    surrogate's with the batch's, so the hard curve changes its meaning where a `Finish` begins.
+    With batch normalisation both losses read the batch's statistics, and only those of the sample that is
+    descended are learned. So the test set, which is decoded hard, reads statistics of relaxed samples as long
+    as a run is relaxed: its loss may lie far above the hard loss of a step.
     """
 
     step: int  # counted from 1

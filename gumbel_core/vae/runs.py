@@ -1,11 +1,11 @@
-"""Whose run is whose: the runs of everybody on a server, by owner's token, in bounded memory.
+"""Whose run is whose: the runs of everybody on a server, by owner's token.
 
     runs = Runs(Slots(2))
     runs.begin(owner, "Small, seed 0", config, lambda: Training(config, dataset))
     runs.now(owner).run.snapshot()
 
 An owner has one run at a time. What came before stays as a line to compare with, and what was saved as a
-checkpoint, until nobody has watched for a while.
+checkpoint, until nobody has watched for a while: so many of each, and no more, for an owner.
 """
 
 import threading
@@ -53,6 +53,7 @@ class Saved:
     state: TrainingState
     snapshot: Snapshot
     dataset_sha256: str  # of the images that it learned from
+    stand_ins: bool = False  # whether its pictures are of other images, for its own were not on the disk
 
 
 @dataclass
@@ -85,6 +86,12 @@ class Runs:
         with self.lock:
             return self._of(owner).now
 
+    def has_any(self, owner: str) -> bool:
+        """Whether there is anything to watch over: a run, an earlier one, a checkpoint."""
+        with self.lock:
+            owned = self._of(owner)
+            return bool(owned.now or owned.earlier or owned.saved)
+
     def earlier(self, owner: str) -> tuple[Earlier, ...]:
         """The runs before the current one, oldest first."""
         with self.lock:
@@ -113,17 +120,23 @@ class Runs:
             before, owned.now = owned.now, None
         self._put_aside(owner, before)
 
-    def save(self, owner: str, saved: Saved) -> None:
-        """Keep a checkpoint for as long as the owner's runs are kept."""
+    def save(self, owner: str, saved: Saved) -> str:
+        """Keep a checkpoint for as long as the owner's runs are kept. Returns its title, which is its own."""
         with self.lock:
-            self._of(owner).saved.append(saved)
+            kept = self._of(owner).saved
+            # A title is what a visitor tells them apart by.
+            taken = sum(other.title.partition(" (")[0] == saved.title for other in kept)
+            title = f"{saved.title} ({taken + 1})" if taken else saved.title
+            kept.append(replace(saved, title=title))
+            return title
 
     def _put_aside(self, owner: str, begun: Begun | None) -> None:
         if begun is None:
             return
         begun.run.stop()
-        # Its last step belongs to its line. One that reads a data set has no line, and is not waited for.
-        begun.run.join(LAST_STEP)
+        # Its last step belongs to its line. One that still reads its images has none, and is not waited for.
+        if begun.run.snapshot().step:
+            begun.run.join(LAST_STEP)
         snapshot = replace(begun.run.snapshot(), frames=())
         if len(snapshot.losses):
             with self.lock:
@@ -140,5 +153,6 @@ class Runs:
 
     def _is_gone(self, owned: Owned) -> bool:
         """Nobody has watched for longer than `kept`, and nothing trains any more."""
-        ended = owned.now is None or owned.now.run.snapshot().phase.ended
-        return ended and owned.lease.unwatched > self.kept
+        if owned.lease.unwatched <= self.kept:
+            return False
+        return owned.now is None or owned.now.run.phase.ended

@@ -31,8 +31,10 @@ from gumbel_core.vae.model import ModelConfig, check_name, check_whole
 from gumbel_core.vae.recipes import RECIPES
 
 LATENTS, CATEGORIES, MAX_CELLS = (1, 64), (2, 64), 1_024
-# More than twice the tutorials' network.
-MAX_WEIGHTS = 4_000_000
+# Twice the tutorials' network: with its optimiser's moments it can still be packed, and brought again.
+MAX_WEIGHTS = 2_500_000
+# A quarter of an hour and more of a slot that others wait for.
+MAX_STEPS = 200_000
 TEMPERATURES, RATES, FALLS = (0.01, 100.0), (1e-5, 1.0), (1e-6, 1.0)
 BATCHES, EPOCHS = (10, 1_000), (1, 300)
 
@@ -89,6 +91,7 @@ class Setting:
         _check_number("learning rate", self.learning_rate, RATES)
         check_whole("images in a batch", self.batch, BATCHES)
         check_whole("epochs", self.epochs, EPOCHS)
+        _check_steps(self.dataset, self.batch, self.epochs)
         check_seed(self.seed)
 
     def config(self) -> TrainConfig:
@@ -166,6 +169,16 @@ def check_live(config: TrainConfig) -> None:
         )
     check_whole("images in a batch", config.batch, BATCHES)
     check_whole("epochs", config.epochs, EPOCHS)
+    _check_steps(config.dataset, config.batch, config.epochs)
+
+
+def _check_steps(dataset: str, batch: int, epochs: int) -> None:
+    steps = DATASETS[dataset].train // batch * epochs
+    if steps > MAX_STEPS:
+        raise ValueError(
+            f"{epochs} epochs of {dataset} in batches of {batch} are {steps:,} steps: a live run has at most "
+            f"{MAX_STEPS:,}."
+        )
 
 
 def _check_cells(latents: int, categories: int) -> None:

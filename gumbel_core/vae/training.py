@@ -22,7 +22,7 @@ from gumbel_core.datasets import Dataset, binarised, test_images, unit, with_pix
 from gumbel_core.surrogates import SURROGATES, one_hot
 from gumbel_core.vae.config import OPTIMISERS, TrainConfig
 from gumbel_core.vae.evaluation import evaluate, reconstruct
-from gumbel_core.vae.model import CategoricalVAE
+from gumbel_core.vae.model import CategoricalVAE, untaught
 from gumbel_core.vae.objective import Terms, categorical_kl, log_softmax, reconstruction_loss
 from gumbel_core.vae.records import EpochRecord, EpochSummary, Record, StepRecord, Sums
 
@@ -214,10 +214,9 @@ class Training:
         """The loss with the sample's own one-hot in its place; encoder and KL are the same."""
         if not self.hard:
             return None
-        # With what the normalisation layers have learned: this second pass must not teach them.
-        self.model.decoder.eval()
-        pixel_logits = self.model.decode(one_hot(code.argmax(-1), code))
-        self.model.decoder.train()
+        # This second pass must not teach the normalisation layers.
+        with untaught(self.model.decoder):
+            pixel_logits = self.model.decode(one_hot(code.argmax(-1), code))
         return Terms(reconstruction_loss(pixel_logits, images).item(), relaxed.kl)
 
     def _close_epoch(self) -> EpochRecord:

@@ -64,14 +64,13 @@ def watch() -> None:
 
 
 def keep_watching() -> None:
-    """`watch` now, and while a run goes on every now and then.
+    """`watch` now, and every now and then where there is anything to watch over.
 
     A network drop ends the lease, and a browser that is connected again has no script run for it.
     """
     owner = st.session_state.get("_owner")
-    begun = runs().now(owner) if owner else None
-    goes_on = begun is not None and not begun.run.snapshot().phase.ended
-    st.fragment(watch, run_every=runs().grace / 4 if goes_on else None)()
+    has_any = owner is not None and runs().has_any(owner)
+    st.fragment(watch, run_every=runs().grace / 4 if has_any else None)()
 
 
 # Not Streamlit's cache, which is for scripts: a run's thread asks for its data set.
@@ -81,7 +80,7 @@ def on_disk(name: str, pixels: str) -> Dataset:
     return with_pixels(load(name), pixels)
 
 
-def had(name: str, pixels: str) -> Dataset:
+def load_or_download(name: str, pixels: str) -> Dataset:
     """A data set, downloaded where it is not on the disk. Raises DataError."""
     try:
         return on_disk(name, pixels)
@@ -92,14 +91,14 @@ def had(name: str, pixels: str) -> Dataset:
 
 def fresh(config: TrainConfig) -> Callable[[], Training]:
     """How a run's thread makes its training."""
-    return lambda: Training(config, had(config.dataset, config.pixels))
+    return lambda: Training(config, load_or_download(config.dataset, config.pixels))
 
 
 def resumed(state: TrainingState, dataset_sha256: str) -> Callable[[], Training]:
     """How a run's thread takes a kept run up again."""
 
     def make() -> Training:
-        dataset = had(state.config.dataset, state.config.pixels)
+        dataset = load_or_download(state.config.dataset, state.config.pixels)
         if dataset.sha256 != dataset_sha256:
             raise ValueError(f"This run learned from other images than the {dataset.name} that are here.")
         return Training.resume(state, dataset)
@@ -107,10 +106,15 @@ def resumed(state: TrainingState, dataset_sha256: str) -> Callable[[], Training]
     return make
 
 
-@st.cache_resource(show_spinner=False)
 def shipped(dataset: str) -> Saved:
     """The weights that ship for a data set. Raises CheckpointError."""
     name = SHIPPED.get(dataset, OTHERWISE)
+    return _shipped(name, has_images(name))
+
+
+# Anew, once its images have come.
+@st.cache_resource(show_spinner=False)
+def _shipped(name: str, has_images: bool) -> Saved:
     return kept(f"shipped: {name}", load_checkpoint(CHECKPOINTS / name))
 
 
@@ -118,7 +122,7 @@ def kept(title: str, checkpoint: Checkpoint) -> Saved:
     """A checkpoint to look at and to go on from."""
     state = checkpoint.state
     snapshot = snapshot_of(state, checkpoint.model(), looked_at(state.config))
-    return Saved(title, state, snapshot, checkpoint.dataset_sha256)
+    return Saved(title, state, snapshot, checkpoint.dataset_sha256, not has_images(state.config.dataset))
 
 
 def looked_at(config: TrainConfig) -> Tensor:

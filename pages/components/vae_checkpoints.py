@@ -58,7 +58,8 @@ def checkpoints_box(owner: str, begun: Begun | None, checkpoints: Sequence[Saved
             "Bring one: the ZIP that was downloaded here, or its two files",
             type=["zip", "json", "safetensors"],
             accept_multiple_files=True,
-            key="vae_upload",
+            # A box of files keeps what it has: each checkpoint that was taken leaves an empty one.
+            key=f"vae_upload_{st.session_state.setdefault('_vae_brought', 0)}",
             on_change=_bring,
             args=(owner,),
             max_upload_size=MAX_PACKED // 2**20,
@@ -99,14 +100,15 @@ def _save(owner: str) -> None:
         if not begun.run.snapshot().steps:
             raise RuntimeError("It has not begun.")
         state = begun.run.state().result(PATIENCE)
-    except (RuntimeError, FutureTimeoutError):
+    except RuntimeError:
         st.session_state["_vae_told"] = "This run has learned nothing yet that could be saved."
         return
-    snapshot = begun.run.snapshot()
-    title = f"run {begun.number} at step {state.step:,}"
+    except FutureTimeoutError:
+        st.session_state["_vae_told"] = "This run is busy: try again in a moment."
+        return
     sha256 = on_disk(begun.config.dataset, begun.config.pixels).sha256
-    runs().save(owner, Saved(title, state, snapshot, sha256))
-    st.session_state.vae_checkpoint = title
+    title = f"run {begun.number} at step {state.step:,}"
+    _keep(owner, Saved(title, state, begun.run.snapshot(), sha256))
 
 
 def _packed(saved: Saved) -> bytes:
@@ -122,20 +124,29 @@ def _file_name(title: str) -> str:
 
 def _bring(owner: str) -> None:
     """Take what was uploaded among the owner's, or say why not. Nothing of it becomes a path."""
-    files = {file.name: file.getvalue() for file in st.session_state.vae_upload or []}
-    if not files:
+    state = st.session_state
+    uploaded = state[f"vae_upload_{state['_vae_brought']}"] or []
+    if not uploaded:
         return
     try:
-        # Of two files of one name the later one counts.
-        checkpoint = unpacked(files)
+        if len(uploaded) > 2 or sum(file.size for file in uploaded) > MAX_PACKED:
+            raise ValueError(
+                f"A checkpoint is one ZIP or two files, of at most {MAX_PACKED:,} bytes together."
+            )
+        checkpoint = unpacked({file.name: file.getvalue() for file in uploaded})
         check_live(checkpoint.state.config)
+        run = checkpoint.state
+        saved = kept(f"brought: {run.config.dataset} at step {run.step:,}", checkpoint)
     except ValueError as error:
-        st.session_state["_vae_told"] = plain(str(error))
+        state["_vae_told"] = plain(str(error))
         return
-    state = checkpoint.state
-    title = f"brought: {state.config.dataset} at step {state.step:,}"
-    runs().save(owner, kept(title, checkpoint))
-    st.session_state.vae_checkpoint = title
+    _keep(owner, saved)
+    state["_vae_brought"] += 1
+
+
+def _keep(owner: str, saved: Saved) -> None:
+    """Among the owner's, and in the box; from now on the browser keeps the owner's token."""
+    st.session_state.update(vae_checkpoint=runs().save(owner, saved), _keep_owner=True)
 
 
 def _go_on(owner: str, saved: Saved, until: int) -> None:
@@ -146,7 +157,7 @@ def _go_on(owner: str, saved: Saved, until: int) -> None:
         st.session_state["_vae_told"] = plain(str(error))
         return
     title = f"{saved.title}, gone on with"
-    st.session_state.update(_moment=None)
+    st.session_state.update(_moment=None, _keep_owner=True)
     # It has a config of its own, whatever the fields say.
     st.session_state.pop("_vae_begun", None)
     runs().begin(owner, title, state.config, resumed(state, saved.dataset_sha256))

@@ -1,6 +1,7 @@
 """The training page's words: a prediction, the loss with its current numbers, the code."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 
 import streamlit as st
@@ -11,9 +12,18 @@ from gumbel_core.vae.settings import Setting
 from pages.components.words import question
 
 TRAP = (
-    "A soft code is a mixture, which tells the decoder far more than one category could; the hard loss ends "
-    "several times as high. See it with “τ large”."
+    "A soft code is a mixture, which tells the decoder more than one category could; the hard loss ends "
+    "higher than in any other run here. See it with “τ large”."
 )
+
+
+# What a hard loss bounds, by what the pixels are.
+BITS = "$-\\log p(x)$"
+BOUNDED: Mapping[str, str] = {
+    "grey": "the mean $-\\log p$ of black-and-white images, drawn with $x$'s greys as probabilities",
+    "dynamic": BITS,
+    "fixed": BITS,
+}
 
 
 def predict() -> None:
@@ -29,7 +39,7 @@ def predict() -> None:
     )
 
 
-def bound(snapshot: Snapshot) -> None:
+def bound(snapshot: Snapshot, pixels: str) -> None:
     """The loss with its current numbers, and which of its two curves is a bound."""
     if not snapshot.epochs:
         return
@@ -46,8 +56,8 @@ def bound(snapshot: Snapshot) -> None:
         )
         st.caption(f"On the test images after epoch {epoch.epoch}, with one-hot samples.")
     right.markdown(
-        "**Is the relaxed loss a bound?** No. The hard one bounds $-\\log p(x)$: its $z$ is a code that the "
-        "prior knows. A relaxed $z$ is none, while its KL is still that of categories. The shaded gap is "
+        f"**Is the relaxed loss a bound?** No. The hard one bounds {BOUNDED[pixels]}: its $z$ is a code that "
+        "the prior knows. A relaxed $z$ is none, while its KL is still that of categories. The shaded gap is "
         f"what the relaxation hides{_gap(epoch)}."
     )
 
@@ -74,7 +84,7 @@ from gumbel_core.vae.training import Training
 
 torch.set_num_threads(1)  # as the page trains
 setting = Setting({arguments})
-training = Training(setting.config(), load(setting.dataset))
+training = Training(setting.config(), load(setting.dataset, download=True))
 for record in training.records():
     pass
 for epoch in training.history:

@@ -63,8 +63,8 @@ HELD: dict[str, Any] = {"way": "gumbel_softmax", "schedule": "constant"}
 CASES: Mapping[str, Case] = {
     "small: good": Case(
         "small", {},
-        "A third of the run is relaxed: a gap opens, and narrows a little as τ falls. Then ReinMax takes "
-        "over, whose sample is hard, and there is none.",
+        "A third of the run is relaxed, and the hard loss stands above the relaxed one. Then ReinMax takes "
+        "over, whose sample is hard: the gap is gone.",
     ),
     "best: good": Case(
         "best", {},
@@ -83,8 +83,8 @@ CASES: Mapping[str, Case] = {
     ),
     "τ large: bad": Case(
         "small", HELD | {"start": 10.0},
-        "The lowest relaxed loss of all these runs, and by far the highest hard one: soft codes carry a "
-        "picture that no one-hot can.",
+        "The lowest relaxed loss of all these runs, and the highest hard one: a soft code tells what no "
+        "category can. The test loss is higher still, for the normalisation learned from soft codes alone.",
     ),
     "τ small: bad": Case(
         "small", HELD | {"start": 0.01},
@@ -93,7 +93,8 @@ CASES: Mapping[str, Case] = {
     ),
     "one latent: bad": Case(
         "small", {"latents": 1, "categories": 10},
-        "Ten codes, ten pictures: the 64 samples repeat them. One choice carries at most log 10 = 2.3 nats.",
+        "Ten codes, ten pictures: the 64 samples repeat them. One choice carries at most log 10 = 2.3 nats. "
+        "The coarse digits hardly mind; look at MNIST's.",
     ),
     "binary: good": Case(
         "binary", {},

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from torchvision import datasets as theirs
 
 from gumbel_core.vae.live import LiveRun, Snapshot
 from gumbel_core.vae.runs import Runs
-from pages.components.live_runs import on_disk, runs, shipped
+from pages.components.live_runs import on_disk, runs
 
 # Seconds until a test gives a run up.
 PATIENCE = 60.0
@@ -41,7 +42,7 @@ def forget() -> None:
     """What the process keeps between two tests."""
     runs.cache_clear()
     on_disk.cache_clear()
-    shipped.clear()
+    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: str) -> None:
         raise DataError("There are no images in this test.")
 
-    monkeypatch.setattr("pages.components.live_runs.had", refuse)
+    monkeypatch.setattr("pages.components.live_runs.load_or_download", refuse)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_untouched_it_shows_the_weights_that_ship(
     assert rf"\underbrace{{{test.reconstruction:.2f}}}" in equation
     assert rf"\underbrace{{{test.kl:.2f}}}" in equation
     assert f"= {test.reconstruction + test.kl:.2f}" in equation
-    assert f"On show is a run that is over: shipped: {name}." in words(at)
+    assert f"On show: shipped: {name}." in words(at)
     # Nothing but the digits is on this disk.
     assert (NO_IMAGES in words(at)) == (dataset != "digits")
     digits = load("digits").test
@@ -163,7 +163,7 @@ def test_the_checkpoint_on_show_follows_the_data_set(open_page: Open) -> None:
     at.selectbox(key="vae_data").set_value("mnist").run()
     assert not at.exception
     assert at.selectbox(key="vae_checkpoint").value == "shipped: mnist"
-    assert "On show is a run that is over: shipped: mnist." in words(at)
+    assert "On show: shipped: mnist." in words(at)
 
 
 @pytest.mark.parametrize(

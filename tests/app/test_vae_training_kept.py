@@ -79,7 +79,7 @@ def test_going_on_with_other_images_is_refused(
     digits = load("digits")
     other = Dataset("digits", digits.shape, 255 - digits.train, digits.test)
     at = open_page("vae_training")
-    monkeypatch.setattr("pages.components.live_runs.had", lambda *_: other)
+    monkeypatch.setattr("pages.components.live_runs.load_or_download", lambda *_: other)
     press(at, "Go on from it")
     assert reached(now(at, server).run, ended).phase == Phase.FAILED
     at.run()
@@ -92,7 +92,7 @@ def test_what_was_downloaded_is_brought_again(open_page: Open) -> None:
     saved = shipped("digits")
     content = packed(saved.state, dataset_sha256=saved.dataset_sha256, command="a test")
     at = open_page("vae_training")
-    at.file_uploader(key="vae_upload").upload("run.zip", content, "application/zip").run()
+    at.file_uploader(key="vae_upload_0").upload("run.zip", content, "application/zip").run()
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="vae_checkpoint").value == "brought: digits at step 4,500"
@@ -101,7 +101,7 @@ def test_what_was_downloaded_is_brought_again(open_page: Open) -> None:
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x80\x02}q\x00."])
 def test_what_is_no_checkpoint_is_refused_in_a_sentence(open_page: Open, content: bytes) -> None:
     at = open_page("vae_training")
-    at.file_uploader(key="vae_upload").upload("<b>x</b>.zip", content, "application/zip").run()
+    at.file_uploader(key="vae_upload_0").upload("<b>x</b>.zip", content, "application/zip").run()
     assert not at.exception
     (told,) = errors(at)
     assert told.endswith(".")

@@ -118,7 +118,7 @@ def test_start_pause_resume_stop_and_reset(open_page: Open, server: Runs, reache
     assert server.now(at.session_state["_owner"]) is None
     assert buttons(at) == {"Start": True, "Stop": False, "Reset": False}
     assert not at.get("progress")
-    assert any("On show is a run that is over" in caption.value for caption in at.caption)
+    assert any("On show: " in caption.value for caption in at.caption)
 
 
 def test_a_paused_run_can_be_stopped(open_page: Open, server: Runs, reached: Reached) -> None:
@@ -236,7 +236,7 @@ def test_a_run_that_fails_says_why_and_the_page_goes_on(
         raise error
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pages.components.live_runs.had", fail)
+        patch.setattr("pages.components.live_runs.load_or_download", fail)
         at = open_page("vae_training", vae_epochs="1")
         press(at, "Start")
         assert reached(now(at, server).run, ended).phase == Phase.FAILED
@@ -315,7 +315,7 @@ def test_the_tutorials_losses_stand_beside_its_run_alone(
         noise = torch.randint(0, 256, (220, 784), generator=torch.Generator().manual_seed(0))
         return Dataset(name, (28, 28), noise[:200].to(torch.uint8), noise[200:].to(torch.uint8))
 
-    monkeypatch.setattr("pages.components.live_runs.had", had)
+    monkeypatch.setattr("pages.components.live_runs.load_or_download", had)
     at = open_page("vae_training", **{key: str(getattr(setting, name)) for name, key in KEYS.items()})
     press(at, "Start")
     reached(now(at, server).run, lambda snapshot: bool(snapshot.frames) and snapshot.step > 0)

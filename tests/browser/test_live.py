@@ -44,7 +44,7 @@ def test_untouched_it_shows_the_run_that_ships(open_page: Open) -> None:
     expect(button(page, "Start")).to_be_enabled()
     expect(button(page, "Stop")).to_be_disabled()
     expect(button(page, "Reset")).to_be_disabled()
-    expect(page.get_by_text("On show is a run that is over: shipped: digits.")).to_be_visible()
+    expect(page.get_by_text("On show: shipped: digits.")).to_be_visible()
     expect(losses(page)).to_have_attribute("aria-label", re.compile(r"test after epoch 150: 2\d\.\d"))
     assert len(curve(page, "test loss")) == 150
     expect(reel(page)).to_have_attribute("data-step", SHIPPED_STEP)

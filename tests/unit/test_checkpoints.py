@@ -553,7 +553,9 @@ def passes(path: tuple[str | int, ...], value: object) -> bool:
         return isinstance(value, str) and (value != "missing" or path[0] == "versions")
     if path == ("versions",):
         return value == {}
-    if path[-1] in NUMBERS or path == ("history", 0, "temperature"):
+    if path == ("history", 0, "temperature"):
+        return value in (0.5, 1e99)
+    if path[-1] in NUMBERS:
         return value in (-1, 0.5, 1e99)
     return path[-1] == "peak" and value == 0.5
 

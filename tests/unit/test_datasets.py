@@ -19,6 +19,7 @@ from torchvision import datasets as theirs
 
 from gumbel_core import datasets
 from gumbel_core.datasets import (
+    CLASSES,
     DATASETS,
     DIGITS_TRAIN,
     PIXELS,
@@ -26,13 +27,16 @@ from gumbel_core.datasets import (
     Dataset,
     binarised,
     data_dir,
+    enlarged,
     load,
     test_images,
+    test_labels,
     unit,
     with_pixels,
 )
 
 test_images.__test__ = False  # type: ignore[attr-defined]  # it is no test
+test_labels.__test__ = False  # type: ignore[attr-defined]
 ROOT = Path(__file__).parents[2]
 TORCHVISION = {name: source for name, source in DATASETS.items() if name != "digits"}
 
@@ -61,6 +65,33 @@ def test_the_digits_are_bytes_and_split(digits: Dataset) -> None:
     assert digits.train.dtype == digits.test.dtype == torch.uint8
     assert (int(digits.train.min()), int(digits.train.max())) == (0, 255)
     assert DATASETS["digits"].shape == digits.shape
+
+
+def test_enlarged_digits_lie_as_mnists_do(digits: Dataset) -> None:
+    large = enlarged(digits.test).view(-1, 28, 28)
+    assert (large.dtype, len(large)) == (torch.uint8, len(digits.test))
+    # MNIST's own digits fill 20 x 20 pixels, with 4 empty ones on each side.
+    frame = torch.ones(28, 28, dtype=torch.bool)
+    frame[4:24, 4:24] = False
+    assert not large[:, frame].any()
+    # Every pixel of the small picture has as much of the large one: the mean grey stays.
+    inside = large[:, 4:24, 4:24].double().mean((1, 2))
+    assert inside.numpy() == pytest.approx(digits.test.double().mean(1).numpy(), abs=4)
+    # And nothing is turned or mirrored: shrunk again, it is the digit.
+    shrunk = torch.nn.functional.interpolate(large[:, None, 4:24, 4:24].double(), (8, 8), mode="area")
+    for small, again in zip(digits.test.double(), shrunk.flatten(1), strict=True):
+        assert np.corrcoef(small, again)[0, 1] > 0.9
+
+
+def test_a_flat_picture_stays_flat_when_it_is_enlarged() -> None:
+    flat = torch.full((2, 64), 200, dtype=torch.uint8)
+    assert enlarged(flat).view(2, 28, 28)[:, 4:24, 4:24].unique().tolist() == [200]
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_a_source_says_how_many_images_train(name: str, digits: Dataset) -> None:
+    assert (DATASETS[name].train, DATASETS[name].shape) == (60_000, (28, 28))
+    assert DATASETS["digits"].train == len(digits.train)
 
 
 def test_every_name_has_a_source_and_no_other_is_a_data_set() -> None:
@@ -430,3 +461,49 @@ def test_the_digits_need_no_torchvision_in_a_fresh_process(folder: Path) -> None
     assert "ask for its download" in missing
     assert "torchvision does not load beside this torch" in unloaded
     assert not folder.exists()
+
+
+# The test images' classes.
+
+
+def test_labels_are_those_of_the_test_images(digits: Dataset) -> None:
+    labels, theirs = test_labels("digits"), load_digits()
+    assert (labels.dtype, labels.shape) == (torch.int64, (len(digits.test),))
+    for image, label in zip(digits.test, labels, strict=True):
+        rows = (np.round(theirs.data * (255 / 16)) == image.numpy()).all(1)
+        assert set(theirs.target[rows]) == {int(label)}
+    assert labels.unique().tolist() == list(range(CLASSES))
+
+
+def test_mnists_labels_are_its_raw_file(mnist: Dataset) -> None:
+    labels = test_labels("mnist")
+    assert (labels.dtype, labels.shape) == (torch.int64, (len(mnist.test),))
+    raw = (data_dir() / "MNIST/raw/t10k-labels-idx1-ubyte").read_bytes()
+    assert bytes(labels.tolist()) == raw[8:]
+
+
+def test_labels_of_no_data_set_are_refused() -> None:
+    with pytest.raises(ValueError, match="There is no data set 'imagenet'"):
+        test_labels("imagenet")
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_labels_are_not_downloaded(name: str, folder: Path) -> None:
+    with pytest.raises(DataError, match=f"The data set {name} is not in the folder"):
+        test_labels(name)
+    assert not folder.exists()
+
+
+def test_labels_of_a_sound_folder(raw: Path) -> None:
+    assert test_labels("kmnist").tolist() == [0] * 10_000
+
+
+@pytest.mark.parametrize("broken", ["cut", "few", "eleven"])
+def test_broken_labels_are_one_sentence(broken: str, raw: Path) -> None:
+    path = raw / "t10k-labels-idx1-ubyte"
+    sound = path.read_bytes()
+    content = {"cut": sound[:90], "few": idx(np.zeros(1, np.uint8)), "eleven": sound[:-1] + bytes([10])}
+    path.write_bytes(content[broken])
+    with pytest.raises(DataError, match="The files of kmnist cannot be read") as refused:
+        test_labels("kmnist")
+    assert len(str(refused.value).splitlines()) == 1

@@ -123,9 +123,16 @@ def test_the_axis_of_losses_is_free_and_ends_above_the_lowest() -> None:
     assert axis["type"] == "log"
     lowest = (RUN.reconstruction + RUN.kl).min()
     assert axis["autorangeoptions"] == {"clipmax": short(HIGHEST * lowest)}
-    below = {"published": ([600], [lowest / 2])}
-    axis = losses_figure(RUN, steps=STEPS, references=below)["layout"]["yaxis"]
-    assert axis["autorangeoptions"] == {"clipmax": short(HIGHEST * lowest / 2)}
+    higher = {"published": ([600], [lowest * 9])}
+    axis = losses_figure(RUN, steps=STEPS, references=higher)["layout"]["yaxis"]
+    assert axis["autorangeoptions"] == {"clipmax": short(HIGHEST * lowest)}
+
+
+def test_no_curve_of_the_run_ends_above_its_axis() -> None:
+    """A large temperature: the lowest relaxed loss, and a hard one of many times as much."""
+    hard = RUN.hard_reconstruction + 9 * RUN.reconstruction[-1]
+    axis = losses_figure(replace(RUN, hard_reconstruction=hard), steps=STEPS)["layout"]["yaxis"]
+    assert axis["autorangeoptions"]["clipmax"] > hard[-1] + RUN.kl[-1]
 
 
 def test_what_is_no_number_is_null() -> None:

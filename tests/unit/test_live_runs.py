@@ -4,13 +4,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 
 from gumbel_core.datasets import DataError, enlarged, load, unit
 from gumbel_core.vae.live import LOOKED_AT
 from gumbel_core.vae.settings import setting_of
 from gumbel_core.vae.training import Training
-from pages.components.live_runs import fresh, had, has_images, looked_at, on_disk, resumed, runs, shipped
+from pages.components.live_runs import (
+    fresh,
+    has_images,
+    load_or_download,
+    looked_at,
+    on_disk,
+    resumed,
+    runs,
+    shipped,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -19,11 +29,11 @@ def forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.setenv("GUMBEL_DATA_DIR", str(tmp_path))
     runs.cache_clear()
     on_disk.cache_clear()
-    shipped.clear()
+    st.cache_resource.clear()
     yield
     runs.cache_clear()
     on_disk.cache_clear()
-    shipped.clear()
+    st.cache_resource.clear()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +73,7 @@ def test_what_is_not_on_the_disk_is_downloaded_once(monkeypatch: pytest.MonkeyPa
         return load("digits")
 
     monkeypatch.setattr("pages.components.live_runs.load", load_)
-    assert had("mnist", "grey") is had("mnist", "grey")
+    assert load_or_download("mnist", "grey") is load_or_download("mnist", "grey")
     assert asked == [False, True, False]
 
 

@@ -160,7 +160,7 @@ def test_a_session_has_one_token_and_another_session_another(
     token = owner.owner_token()
     assert owner.TOKEN.fullmatch(token)
     assert owner.owner_token() == token
-    assert browser.sent == [{"token": token}] * 2
+    assert browser.sent == [{"token": token, "keep": False}] * 2
     session.clear()
     assert owner.owner_token() != token
 
@@ -171,7 +171,14 @@ def test_the_token_that_the_browser_keeps_is_adopted_in_the_rerun_that_brings_it
     assert owner.owner_token() == browser.word
     # The browser that hears its own token has nothing more to say.
     assert owner.owner_token() == browser.word
-    assert browser.sent[-1] == {"token": browser.word}
+    assert browser.sent[-1] == {"token": browser.word, "keep": False}
+
+
+def test_only_who_has_begun_something_leaves_a_token(browser: Browser, session: dict[str, Any]) -> None:
+    session["_keep_owner"] = True
+    assert browser.sent == []
+    token = owner.owner_token()
+    assert browser.sent == [{"token": token, "keep": True}]
 
 
 @pytest.mark.parametrize(

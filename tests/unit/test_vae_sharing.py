@@ -248,12 +248,32 @@ def test_a_run_that_waits_can_leave_the_line(begin: Begin) -> None:
     reached(third, Phase.TRAINING)
 
 
-def test_a_paused_run_keeps_its_slot(begin: Begin) -> None:
+def test_a_paused_run_lets_another_one_train_and_waits_for_its_turn(begin: Begin) -> None:
     slots = Slots(1)
     first, second = begin(slots, None), begin(slots, None)
     first.pause()
     reached(first, Phase.PAUSED)
-    assert (slots.free, second.snapshot().phase) == (0, Phase.QUEUED)
+    reached(second, Phase.TRAINING)
+    first.resume()
+    reached(first, Phase.QUEUED)
+    assert first.snapshot().place == 1
+    step = first.state().result(PATIENCE).step
+    second.stop()
+    reached(first, Phase.TRAINING)
+    assert first.state().result(PATIENCE).step >= step
+    first.stop()
+    first.join(PATIENCE)
+    assert (slots.free, len(slots.line)) == (1, 0)
+
+
+def test_a_paused_run_that_is_stopped_gives_no_slot_back_twice(begin: Begin) -> None:
+    slots = Slots(1)
+    run = begin(slots, None)
+    run.pause()
+    reached(run, Phase.PAUSED)
+    run.stop()
+    run.join(PATIENCE)
+    assert (run.snapshot().phase, slots.free, len(slots.line)) == (Phase.STOPPED, 1, 0)
 
 
 def test_a_run_that_nobody_watches_is_abandoned_wherever_it_stands(clock: Clock, begin: Begin) -> None:
