@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from benchmarks import visitors
 from benchmarks.report import Line, report
 from benchmarks.servers import exit_on_terminate, serve
-from benchmarks.watch import Control, Messages, drag, launch, move, open_page
+from benchmarks.watch import Control, Messages, Places, drag, launch, move, open_page
 
 BARE_SCRIPT, REAL_SCRIPT = "benchmarks/bare_app.py", "app.py"
 BARE_CONTROL = Control("/", "slider", "height", ("ArrowRight", "ArrowLeft"))
@@ -26,7 +26,18 @@ BARE_CONTROL = Control("/", "slider", "height", ("ArrowRight", "ArrowLeft"))
 TAU = Control("/", "spinbutton", "temperature", ("ArrowUp", "ArrowDown"))
 DRAWS = Control("/many_draws", "slider", "draws", ("ArrowRight", "ArrowLeft"))
 STEP = Control("/toy_argmax", "spinbutton", "^step$", ("ArrowUp", "ArrowDown"))
-CONTROLS = {"tau on /": TAU, "draws on /many_draws": DRAWS, "step on /toy_argmax": STEP}
+# The link puts latent 2 to its second category, so that the first click changes it, too.
+CELL = Places(
+    "/vae_codes?code_edits=2:2",
+    (".cell[data-latent='1'][data-category='0']", ".cell[data-latent='1'][data-category='1']"),
+    answered="[data-testid='cells'][data-waiting='0']",
+)
+CONTROLS: dict[str, Control | Places] = {
+    "tau on /": TAU,
+    "draws on /many_draws": DRAWS,
+    "step on /toy_argmax": STEP,
+    "a cell on /vae_codes": CELL,
+}
 SCRUB = "[data-testid=scrub]"  # data-frames: how often it has drawn
 SCRUB_RANGE = "[data-testid=scrub-range]"
 FIGURE = "[data-mounts]"  # how often this host has mounted its figure
@@ -74,7 +85,7 @@ def scrub(browser: Browser, setting: Setting) -> Iterator[Line]:
 
 
 def controls(browser: Browser, setting: Setting) -> Iterator[Line]:
-    """From a key on a native control to the last redrawn picture, at the defaults."""
+    """From a key on a native control, or a click, to the last redrawn picture, at the defaults."""
     for name, control in CONTROLS.items():
         bare_times, real_times = [], []
         address = setting.real + control.path
@@ -83,7 +94,7 @@ def controls(browser: Browser, setting: Setting) -> Iterator[Line]:
                 bare_times.append(move(bare, BARE_CONTROL, step))
                 real_times.append(move(real, control, step))
         timed = slice(setting.warm_up, None)
-        yield ratio(f"{name}, key to picture", bare_times[timed], real_times[timed], 2.0)
+        yield ratio(f"{name}, {control.by} to picture", bare_times[timed], real_times[timed], 2.0)
 
 
 def first_page(browser: Browser, setting: Setting) -> Iterator[Line]:

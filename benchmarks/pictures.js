@@ -1,6 +1,7 @@
 // Runs in every measured page before its own scripts, and notes when a picture last changed: the same rule for every app.
 (() => {
-  const PICTURE = ".js-plotly-plot, [data-testid='scrub'], [data-testid='player'], [data-testid='reel']";
+  const PICTURE = [".js-plotly-plot",
+    ...["scrub", "player", "reel", "cells", "sheet"].map((name) => `[data-testid='${name}']`)].join();
   const noted = { pressed: 0, changed: 0 }; // milliseconds since the navigation began
 
   const steps = { pictures: [], words: [] }; // of a live run, at each change: [milliseconds, step]
@@ -32,7 +33,9 @@
     return root;
   };
   observe(document);
-  addEventListener("keydown", (event) => { noted.pressed = event.timeStamp; }, true);
+  // Not "click": a key that presses a button is followed by one, and the key is what was pressed.
+  for (const kind of ["keydown", "pointerup"])
+    addEventListener(kind, (event) => { noted.pressed = event.timeStamp; }, true);
 
   const plots = (root = document) => [...root.querySelectorAll("*")].flatMap((element) => [
     ...(element.matches(".js-plotly-plot") ? [element] : []),

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from playwright.sync_api import Browser, Locator, Page, Playwright, WebSocket
 
@@ -33,6 +33,7 @@ def launch(playwright: Playwright) -> Browser:
 class Control:
     """A native control: its page, its role and label there, and the keys that move it there and back."""
 
+    by: ClassVar[str] = "key"
     path: str
     role: Literal["slider", "spinbutton"]
     label: str
@@ -41,6 +42,30 @@ class Control:
     def on(self, page: Page) -> Locator:
         """The control's element in an open page."""
         return page.get_by_role(self.role, name=re.compile(self.label, re.IGNORECASE)).first
+
+    def press(self, page: Page, step: int) -> None:
+        """The two keys in turn."""
+        self.on(page).focus()
+        page.keyboard.press(self.keys[step % 2])
+
+
+@dataclass(frozen=True)
+class Places:
+    """Two places to click on in turn: their page, their selectors there, and what matches once it answered.
+
+    Such a component may draw at once and again when the server has spoken, later than a picture is watched:
+    only the last one of these is its answer.
+    """
+
+    by: ClassVar[str] = "click"
+    path: str
+    selectors: tuple[str, str]
+    answered: str
+
+    def press(self, page: Page, step: int) -> None:
+        """Click on one of the two, and wait for the answer."""
+        page.locator(self.selectors[step % 2]).click()
+        page.locator(self.answered).wait_for()
 
 
 @dataclass
@@ -78,10 +103,9 @@ def settled(page: Page, since: float) -> float:
     return changed
 
 
-def move(page: Page, control: Control, step: int) -> float:
-    """Press the control's two keys in turn; milliseconds from the key to the last change of a picture."""
-    control.on(page).focus()
-    page.keyboard.press(control.keys[step % 2])
+def move(page: Page, control: Control | Places, step: int) -> float:
+    """Move a control there or back; milliseconds from the key or click to the last change of a picture."""
+    control.press(page, step)
     pressed: float = page.evaluate("() => benchmark.noted.pressed")
     return settled(page, pressed) - pressed
 

@@ -20,6 +20,7 @@ from gumbel_core.temperature import check_log_odds
 from gumbel_core.toy_argmax import ARRAYS, LAYERS, SIZES, STEPS, ToyConfig
 from gumbel_core.toy_shares import AGAINST
 from gumbel_core.vae import settings
+from gumbel_core.vae.codes import ORDERS
 from gumbel_core.vae.recipes import RECIPES
 from gumbel_core.vae.settings import Setting
 from pages.components.words import plain
@@ -28,6 +29,7 @@ CUSTOM = "Your own"
 DRAWS = (*(step * 10**power for power in range(1, 6) for step in (1, 2, 5)), 1_000_000)
 FORWARDS = ("soft", "straight-through")
 AS_SHUFFLED = "as shuffled"
+CODES = ("a sample", "the most probable")
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,12 @@ def _setting(field: str, name: str) -> Callable[[str], float]:
     return _number(check, name)
 
 
+def _code_tau(tau: float) -> float:
+    if not 0.1 <= tau <= 5:
+        raise ValueError("The temperature here is a number from 0.1 to 5.")
+    return tau
+
+
 FIELDS: Mapping[str, Field] = {
     "preset": Field(next(iter(PRESETS)), _one_of((*PRESETS, CUSTOM))),
     "kind": Field("logits", _one_of(KINDS)),
@@ -160,6 +168,15 @@ FIELDS: Mapping[str, Field] = {
     "vae_batch": Field(Setting.batch, _whole(settings.BATCHES, "A batch")),
     "vae_epochs": Field(Setting.epochs, _whole(settings.EPOCHS, "The number of epochs")),
     "vae_seed": Field(Setting.seed, _seed),
+    # What is saved in a session has a title of its own: a link can only bring what ships.
+    "code_model": Field("shipped: mnist", str),
+    "code_image": Field(0, _whole((0, 9_999), "A test image's place")),
+    "code_kind": Field(CODES[0], _one_of(CODES)),
+    "code_seed": Field(0, _seed),
+    "code_edits": Field("", str),
+    "code_tau": Field(1.0, _number(_code_tau, "temperature")),
+    "code_target": Field(1, _whole((0, 9_999), "A test image's place")),
+    "code_order": Field(next(iter(ORDERS)), _one_of(tuple(ORDERS))),
 }
 
 

@@ -9,7 +9,7 @@ from tests.browser.conftest import PHONE, Open, running_server, settle, wait_unt
 
 # The pages on which a distribution is typed, and all.
 TYPED = ["/", "/many_draws", "/temperature", "/noise"]
-PAGES = [*TYPED, "/toy_argmax", "/vae_training"]
+PAGES = [*TYPED, "/toy_argmax", "/vae_training", "/vae_codes"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -213,6 +213,7 @@ def test_a_name_is_never_markup(open_page: Open, path: str) -> None:
         ("/", "tau", IMAGE),
         ("/temperature", "corners", f"{IMAGE},"),
         ("/many_draws", "preset", IMAGE),
+        ("/vae_codes", "code_edits", IMAGE),
     ],
 )
 def test_a_link_is_quoted_and_never_markup(open_page: Open, path: str, field: str, text: str) -> None:

@@ -1,0 +1,158 @@
+"""Which model, and which image: picked by its place, by its class, at random, or drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gumbel_core.checkpoints import Checkpoint
+from gumbel_core.datasets import CLASSES, DATASETS, enlarged, load, test_images, test_labels, unit
+from gumbel_core.strokes import FORMATS
+from gumbel_core.vae.model import CategoricalVAE
+from gumbel_core.vae.runs import Saved
+from gumbel_core.vae.views import as_bytes
+from pages.components.link import FIELDS
+from pages.components.live_runs import has_images, on_disk, runs, shipped
+from pages.components.pad import pad
+from pages.components.words import plain
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a model is shown: test images (M, D) in [0, 1] with their classes (M,)."""
+
+    pixels: Tensor
+    labels: Tensor
+    shape: tuple[int, int]
+    stand_in: bool  # the bundled digits, for images that are not on this disk
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model and the image that it looks at."""
+
+    title: str
+    model: CategoricalVAE
+    images: Images
+    image: Tensor  # (D,) in [0, 1]
+    index: int | None  # None for a drawing
+    label: int | None
+
+
+def models(owner: str | None) -> dict[str, Saved]:
+    """What ships, and what the owner has saved or brought in this session, by title."""
+    ours = reversed(runs().saved(owner)) if owner else ()
+    return {saved.title: saved for saved in (shipped("mnist"), shipped("digits"), *ours)}
+
+
+def model_of(saved: Saved) -> CategoricalVAE:
+    """A model of its own: nobody shares it."""
+    return Checkpoint(saved.state, saved.dataset_sha256, saved.title, {}).model()
+
+
+def images_of(dataset: str, pixels: str) -> Images:
+    """The test set; in place of images that are not on the disk, the bundled digits in their format."""
+    return _images_of(dataset, pixels, has_images(dataset))
+
+
+# Anew, once the images have come.
+@cache
+def _images_of(dataset: str, pixels: str, on_the_disk: bool) -> Images:
+    shape = DATASETS[dataset].shape
+    if on_the_disk:
+        return Images(test_images(on_disk(dataset, pixels), pixels), test_labels(dataset), shape, False)
+    return Images(unit(enlarged(load("digits").test)), test_labels("digits"), shape, True)
+
+
+def choice_input(there: dict[str, Saved]) -> Choice:
+    """The model, and the image by its place, its class, at random, or by hand."""
+    titles = list(there)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        title = st.selectbox(
+            "Model", titles, 0, key="code_model", bind="query-params", width=190, on_change=_new_image,
+            help="What ships, and what you have saved or brought on Live training.",
+        )  # fmt: skip
+        saved = there[title]
+        config = saved.state.config
+        images = images_of(config.dataset, config.pixels)
+        _keep_within(len(images.labels))
+        st.number_input(
+            "Test image", 0, len(images.labels) - 1, FIELDS["code_image"].default, 1, key="code_image",
+            bind="query-params", width=130, on_change=_new_image,
+        )  # fmt: skip
+        st.button("Another", icon=":material/casino:", on_click=_another, args=(len(images.labels),))
+        with st.popover("Draw one", icon=":material/draw:"):
+            pad(on_drawing=_take_drawing, cleared=st.session_state.setdefault("_pad_cleared", 0))
+    st.pills(
+        "A test image of class", list(map(str, range(CLASSES))), key="code_class", on_change=_of_class,
+        args=(images.labels,), label_visibility="collapsed",
+    )  # fmt: skip
+    if images.stand_in:
+        st.caption("MNIST's images are not on this disk: in their place stand the bundled digits, enlarged.")
+    image, index = _image(images)
+    label = None if index is None else int(images.labels[index])
+    return Choice(title, model_of(saved), images, image, index, label)
+
+
+def other_format(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    """An image (D,) of `shape` in the other format, as if it had been drawn."""
+    (to,) = (as_other for other, as_other in FORMATS.items() if other != shape)
+    return unit(torch.from_numpy(to(as_bytes(image).reshape(shape))).flatten())
+
+
+def _image(images: Images) -> tuple[Tensor, int | None]:
+    """The drawing, if there is one that can be read; else the test image."""
+    state = st.session_state
+    ink: NDArray[np.uint8] | None = state.get("_drawing")
+    if ink is not None:
+        try:
+            drawn = FORMATS[images.shape](ink)
+            return unit(torch.from_numpy(drawn).flatten()), None
+        except ValueError as error:
+            st.info(plain(str(error)))
+    index = int(state.code_image)
+    return images.pixels[index], index
+
+
+def _keep_within(count: int) -> None:
+    """A smaller set has fewer places: the last one, then."""
+    state = st.session_state
+    if int(state.get("code_image", 0)) >= count:
+        state.code_image = count - 1
+
+
+def _take_drawing(ink: NDArray[np.uint8]) -> None:
+    st.session_state["_drawing"] = ink if ink.any() else None
+    st.session_state.code_edits = ""
+
+
+def _new_image() -> None:
+    """Another image has another code: changes to the last one's would say nothing here."""
+    state = st.session_state
+    state.code_edits = ""
+    if state.pop("_drawing", None) is not None:
+        state["_pad_cleared"] += 1
+
+
+def _another(count: int) -> None:
+    st.session_state.code_image = int(np.random.default_rng().integers(count))
+    _new_image()
+
+
+def _of_class(labels: Tensor) -> None:
+    """The next test image of that class; the pill does not stay lit, for the next move may leave it."""
+    state = st.session_state
+    if state.code_class is not None:
+        places = (labels == int(state.code_class)).nonzero().flatten().tolist()
+        state.code_image = _next(places, int(state.code_image))
+        _new_image()
+    state.code_class = None
+
+
+def _next(places: Sequence[int], now: int) -> int:
+    return next((place for place in places if place > now), places[0])
