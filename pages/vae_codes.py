@@ -4,10 +4,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from gumbel_core.draw import SEEDS
 from gumbel_core.vae.codes import (
-    best_code,
-    drawn_code,
     logits_of,
     loss_of,
     pictures_of,
@@ -20,7 +17,7 @@ from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
 from pages.components.cells import CodeOnShow, cells
 from pages.components.code import show_code
-from pages.components.codes_choice import Choice, choice_input, models
+from pages.components.codes_choice import Choice, choice_input, encoded, models
 from pages.components.codes_panels import (
     again_and_again,
     as_a_whole,
@@ -39,25 +36,10 @@ def opening() -> None:
     st.markdown("An image is a handful of choices. Click on a cell: that latent takes that category.")
 
 
-def encoded(choice: Choice) -> Tensor:
-    """The encoder's code (N,): a sample of its seed, or the most probable one."""
-    image = choice.image.unsqueeze(0)
-    if st.session_state.code_kind == CODES[1]:
-        return best_code(choice.model, image)[0]
-    generator = torch.Generator().manual_seed(int(st.session_state.code_seed))
-    return drawn_code(choice.model, image, generator=generator)[0]
-
-
 @st.fragment
 def lab(choice: Choice, saved: Saved) -> None:
     """The code, its pictures, what it costs, and one latent through all its categories."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Code", CODES, default=CODES[0], required=True, key="code_kind", bind="query-params",
-            on_change=forget,
-        )  # fmt: skip
-        st.number_input("Seed", *SEEDS, FIELDS["code_seed"].default, 1, key="code_seed", bind="query-params",
-                        width=110, on_change=forget)  # fmt: skip
         st.text_input("Changes", FIELDS["code_edits"].default, 800, key="code_edits", bind="query-params",
                       placeholder="3:5, 7:1", width=200)  # fmt: skip
         st.button("Undo", icon=":material/undo:", on_click=undo, disabled=not st.session_state.code_edits)
@@ -83,7 +65,6 @@ def lab(choice: Choice, saved: Saved) -> None:
         as_bytes(sweep(choice.model, code, selected)), choice.images.shape, columns=max(categories, 10),
         key="code_sweep", alt=f"Latent {selected + 1} in each of its {categories} categories.",
     )  # fmt: skip
-    on_the_way(choice, code)
 
 
 def telling(choice: Choice) -> int:
@@ -187,6 +168,7 @@ question(
     },
     key="code_question",
 )
+on_the_way(choice)
 again_and_again(choice)
 from_the_prior(choice)
 as_a_whole(choice, there[choice.title])

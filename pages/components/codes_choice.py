@@ -12,11 +12,13 @@ from torch import Tensor
 
 from gumbel_core.checkpoints import Checkpoint
 from gumbel_core.datasets import CLASSES, DATASETS, enlarged, load, test_images, test_labels, unit
+from gumbel_core.draw import SEEDS
 from gumbel_core.strokes import FORMATS
+from gumbel_core.vae.codes import best_code, drawn_code
 from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
-from pages.components.link import FIELDS
+from pages.components.link import CODES, FIELDS
 from pages.components.live_runs import has_images, on_disk, runs, shipped
 from pages.components.pad import pad
 from pages.components.words import plain
@@ -88,6 +90,14 @@ def choice_input(there: dict[str, Saved]) -> Choice:
         st.button("Another", icon=":material/casino:", on_click=_another, args=(len(images.labels),))
         with st.popover("Draw one", icon=":material/draw:"):
             pad(on_drawing=_take_drawing, cleared=st.session_state.setdefault("_pad_cleared", 0))
+        st.segmented_control(
+            "Code", CODES, default=CODES[0], required=True, key="code_kind", bind="query-params",
+            on_change=_other_code,
+        )  # fmt: skip
+        st.number_input(
+            "Seed", *SEEDS, FIELDS["code_seed"].default, 1, key="code_seed", bind="query-params", width=110,
+            on_change=_other_code,
+        )  # fmt: skip
     st.pills(
         "A test image of class", list(map(str, range(CLASSES))), key="code_class", on_change=_of_class,
         args=(images.labels,), label_visibility="collapsed",
@@ -97,6 +107,15 @@ def choice_input(there: dict[str, Saved]) -> Choice:
     image, index = _image(images)
     label = None if index is None else int(images.labels[index])
     return Choice(title, model_of(saved), images, image, index, label)
+
+
+def encoded(choice: Choice) -> Tensor:
+    """The encoder's code (N,): a sample of its seed, or the most probable one."""
+    image = choice.image.unsqueeze(0)
+    if st.session_state.code_kind == CODES[1]:
+        return best_code(choice.model, image)[0]
+    generator = torch.Generator().manual_seed(int(st.session_state.code_seed))
+    return drawn_code(choice.model, image, generator=generator)[0]
 
 
 def other_format(image: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -128,6 +147,10 @@ def _keep_within(count: int) -> None:
 
 def _take_drawing(ink: NDArray[np.uint8]) -> None:
     st.session_state["_drawing"] = ink if ink.any() else None
+    st.session_state.code_edits = ""
+
+
+def _other_code() -> None:
     st.session_state.code_edits = ""
 
 

@@ -26,7 +26,7 @@ from gumbel_core.vae.portrait import Portrait, nearest_in_code, nearest_in_pixel
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import SAMPLES, as_bytes
 from pages.components.code import download_csv
-from pages.components.codes_choice import Choice, images_of, model_of, other_format
+from pages.components.codes_choice import Choice, encoded, images_of, model_of, other_format
 from pages.components.figure import figure
 from pages.components.link import FIELDS
 from pages.components.sheet import sheet
@@ -61,7 +61,13 @@ def again_and_again(choice: Choice) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.caption(f"{DRAWS} hard samples: each redraws every latent.")
-        pictures(many.hard, choice, columns=8, key="code_hard", alt=f"{DRAWS} pictures of hard samples.")
+        pictures(
+            many.hard,
+            choice,
+            columns=8,
+            key="code_hard",
+            alt=f"{DRAWS} pictures, each of another hard sample of this image.",
+        )
     with right:
         named = {
             "most probable code": (many.best, f"{many.best_loss:.1f} nats"),
@@ -77,7 +83,7 @@ def again_and_again(choice: Choice) -> None:
 
 
 @st.fragment
-def on_the_way(choice: Choice, code: Tensor) -> None:
+def on_the_way(choice: Choice) -> None:
     """From this image's code to another's, one latent at a time."""
     st.markdown("#### From one image to another")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -92,7 +98,7 @@ def on_the_way(choice: Choice, code: Tensor) -> None:
     there = choice.images.pixels[int(target)]
     generator = torch.Generator().manual_seed(int(st.session_state.code_seed))
     end = best_code(choice.model, there.unsqueeze(0))[0]
-    path = walk(choice.model, code, end, choice.image, there, order=order, generator=generator)
+    path = walk(choice.model, encoded(choice), end, choice.image, there, order=order, generator=generator)
     flips = len(path.latents)
     rows = torch.cat([choice.image[None], path.pictures, there[None]])
     alt = f"The image, {flips + 1} pictures, the other image."
@@ -138,7 +144,7 @@ def from_the_prior(choice: Choice) -> None:
         st.caption(f"Sample {sample}: before and after latent {latent} was drawn anew.")
         pair = torch.stack([codes[place], shown[place]])
         pictures(pictures_of(choice.model, pair), choice, columns=4, key="code_redrawn",
-                 alt="One sample before and after.")  # fmt: skip
+                 alt="The chosen sample before and after one of its latents was redrawn.")  # fmt: skip
         was, now = (int(row[int(latent) - 1]) + 1 for row in pair)
         st.caption(f"Category {was} → {now}. Its code: {' '.join(str(int(c) + 1) for c in shown[place])}.")
         header = [f"latent {latent + 1}" for latent in range(config.latents)]

@@ -148,7 +148,7 @@ def test_a_link_reaches_the_page(
     soft = resampled(model, image, 0.4, 32, generator=seeded(5)).soft_mean
     assert same(shown.sheets["code_means"][2], as_bytes(soft))
     end = best_code(model, target[None])[0]
-    path = walk(model, code, end, image, target, order="random", generator=seeded(5)).pictures
+    path = walk(model, own, end, image, target, order="random", generator=seeded(5)).pictures
     assert same(shown.sheets["code_walk"], as_bytes(torch.cat([image[None], path, target[None]])))
 
 
