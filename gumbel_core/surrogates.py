@@ -59,14 +59,20 @@ def reinmax(logits: Tensor, temperature: float, *, generator: torch.Generator | 
     hard = _one_hot_draw(logits, generator)
     halfway = (hard + tempered_softmax(logits.detach(), temperature)) / 2
     # The value of `halfway`, and the gradient of a softmax at that value.
-    bent = tempered_softmax(halfway.log() + (logits - logits.detach()))
+    bent = tempered_softmax(halfway.log() + slope(logits))
     return straight_through(hard, 2 * bent - tempered_softmax(logits) / 2)
 
 
-def gumbel_rao(logits: Tensor, temperature: float, *, generator: torch.Generator | None = None) -> Tensor:
+def gumbel_rao(
+    logits: Tensor,
+    temperature: float,
+    *,
+    draws: int = RAO_DRAWS,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """One-hot, with the relaxed gradient averaged over noise that leads to the same one-hot ([4] eq. 8)."""
     hard = _one_hot_draw(logits, generator)
-    noise = conditional_gumbels(logits.detach(), hard, RAO_DRAWS, generator=generator)
+    noise = conditional_gumbels(logits.detach(), hard, draws, generator=generator)
     mean = gumbel_softmax(logits.expand_as(noise), temperature, noise=noise).mean(0)
     return straight_through(hard, mean)
 
@@ -83,7 +89,14 @@ def conditional_gumbels(
     race = -gumbel_noise(shape, generator=generator, dtype=logits.dtype, device=logits.device)
     first = (race * winner).sum(-1, keepdim=True)
     perturbed = torch.where(winner.bool(), -first, -torch.logaddexp(race - log_p, first))
-    return perturbed - log_p
+    # A masked category loses with any noise: 0 stands for it, where -inf less -inf would be a NaN.
+    return (perturbed - log_p).masked_fill(log_p == -torch.inf, 0.0)
+
+
+def slope(logits: Tensor) -> Tensor:
+    """Zeros with the gradient of `logits`: what is added to a value gives it a way back."""
+    # A masked logit less itself is a NaN; it has no way back.
+    return (logits - logits.detach()).nan_to_num(nan=0.0)
 
 
 def _one_hot_draw(logits: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -1,0 +1,251 @@
+"""The estimators' bench: bias and variance of each estimator against the exact gradient, over temperatures.
+
+    bias      |E g - exact|             variance  E |g - E g|^2          mse(m)  bias^2 + variance / m
+
+of one estimate g and of the mean of m, all in units of the exact gradient's length. Single precision, as one
+trains; the exact gradient and every mean are in double.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gumbel_core.draw import check_logits, check_seed
+from gumbel_core.estimators import ESTIMATORS, MAX_CORNERS, Estimator, exact, gumbel_rao_of
+from gumbel_core.functions import Function, check_numbers, function_of
+from gumbel_core.surrogates import RAO_DRAWS
+
+Array = NDArray[np.float64]
+
+# Three decades, from where single precision fails to where a sample is all but uniform.
+TEMPERATURES: tuple[float, ...] = tuple(10 ** (-2 + eighth / 8) for eighth in range(25))
+SAMPLES = (100, 1_000_000)
+VARIABLES = (1, 6)
+RAO = (1, 50)
+# N K entries each: a picture of 64 categories is as quick as one of 5.
+QUICK_SAMPLES, QUICK_ENTRIES = 10_000, 60_000
+# Entries held at once, Gumbel-Rao's draws included.
+CHUNK = 2**20
+# Up to a tenth of the samples: the bias is not known any better than that.
+MEANS_OF = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+# Below it, in units of the exact gradient squared, a variance is single precision's rounding.
+ROUNDING = 1e-10
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """What defines the problem and its measurement. Every variable has the same logits to start from."""
+
+    logits: tuple[float, ...]
+    variables: int = 1
+    function: str = "squares"
+    numbers: tuple[float, ...] = ()  # of the function; none for its defaults
+    rao_draws: int = RAO_DRAWS
+    samples: int = QUICK_SAMPLES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_logits(self.logits)
+        check_seed(self.seed)
+        if len(self.logits) < 2:
+            raise ValueError("One category leaves nothing to choose: the gradient is 0. Type two at least.")
+        check_whole("The number of variables", self.variables, VARIABLES)
+        if len(self.logits) ** self.variables > MAX_CORNERS:
+            raise ValueError(
+                f"{self.variables} variables of {len(self.logits)} categories have too many combinations: "
+                f"at most {MAX_CORNERS:,} are enumerated."
+            )
+        check_numbers(self.function, self.numbers, self.variables, len(self.logits))
+        check_whole("Gumbel-Rao's R", self.rao_draws, RAO)
+        check_whole("The number of samples", self.samples, SAMPLES)
+
+
+def quick_samples(variables: int, categories: int) -> int:
+    """How many samples a picture can afford that is to be there before one wonders."""
+    return max(SAMPLES[0], min(QUICK_SAMPLES, QUICK_ENTRIES // (variables * categories)))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The config as tensors: logits (N, K) in double precision, f, and the exact gradient (N, K)."""
+
+    logits: Tensor
+    f: Function
+    gradient: Tensor
+
+    @property
+    def unit(self) -> float:
+        """The exact gradient's length, in which all is measured; 1 where it is 0."""
+        length = self.gradient.norm().item()
+        return length if length > 1e-9 else 1.0
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What was measured of one estimator at one temperature, in units of `Problem.unit`.
+
+    mean: of the estimates, (N, K), not in these units
+    off: |mean - exact|
+    floor: what `off` would be on average without any bias, `sqrt(variance / samples)`
+    variance: of one estimate, summed over its entries
+    vanished: the share of samples whose whole gradient is exactly 0
+    seconds: for one estimate, on this machine, in a call for all
+    """
+
+    temperature: float
+    mean: Array
+    off: float
+    floor: float
+    variance: float
+    vanished: float
+    seconds: float
+
+    @property
+    def bias(self) -> float:
+        """`off`, less what the samples' own scatter adds to it: 0 where they do not tell it from none."""
+        return math.sqrt(max(0.0, self.off**2 - self.floor**2))
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the bias stands out of the scatter: by chance once in 370 times or less."""
+        return self.off > 3 * self.floor and self.off**2 > ROUNDING
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One estimator over `TEMPERATURES`, or a single point where it reads none."""
+
+    name: str
+    points: tuple[Moments, ...]
+
+    @cached_property
+    def temperatures(self) -> Array:
+        return self._each("temperature")
+
+    @cached_property
+    def off(self) -> Array:
+        return self._each("off")
+
+    @cached_property
+    def bias(self) -> Array:
+        return self._each("bias")
+
+    @cached_property
+    def variance(self) -> Array:
+        return self._each("variance")
+
+    @cached_property
+    def vanished(self) -> Array:
+        return self._each("vanished")
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        return self._each("is_seen").astype(bool)
+
+    @property
+    def seconds(self) -> float:
+        """For one estimate: the median over the temperatures."""
+        return float(np.median(self._each("seconds")))
+
+    def mse(self, means_of: int) -> Array:
+        """Of the mean of so many estimates, at each temperature."""
+        bias = 0.0 if ESTIMATORS[self.name].unbiased else self.bias
+        error: Array = bias**2 + self.variance / means_of
+        return error
+
+    def best(self, means_of: int) -> Moments:
+        """The point with the least mean squared error of a mean of so many."""
+        return self.points[int(self.mse(means_of).argmin())]
+
+    def _each(self, name: str) -> Array:
+        return np.array([getattr(point, name) for point in self.points], dtype=np.float64)
+
+
+def problem_of(config: BenchConfig) -> Problem:
+    """The config's problem, with its exact gradient by enumeration."""
+    logits = torch.tensor([config.logits] * config.variables, dtype=torch.float64)
+    f = function_of(config.function, config.numbers, config.variables, len(config.logits))
+    return Problem(logits, f, exact(f, logits, 1.0, None, 1)[0])
+
+
+def estimators_of(config: BenchConfig) -> Mapping[str, Estimator]:
+    """`ESTIMATORS`, with the config's R for Gumbel-Rao."""
+    return {**ESTIMATORS, "gumbel_rao": gumbel_rao_of(config.rao_draws)}
+
+
+def estimates(
+    config: BenchConfig, name: str, temperature: float, dtype: torch.dtype = torch.float32
+) -> Iterator[Tensor]:
+    """The config's samples (S, N, K), in chunks. Every call starts from the same noise."""
+    problem, estimator = problem_of(config), estimators_of(config)[name]
+    generator = torch.Generator().manual_seed(config.seed)
+    rows = max(1, CHUNK // (problem.logits.numel() * config.rao_draws))
+    for start in range(0, config.samples, rows):
+        count = min(rows, config.samples - start)
+        yield estimator(problem.f, problem.logits.to(dtype), temperature, generator, count)
+
+
+def moments_at(
+    config: BenchConfig, name: str, temperature: float, dtype: torch.dtype = torch.float32
+) -> Moments:
+    """Measure one estimator at one temperature."""
+    problem, samples = problem_of(config), config.samples
+    total, squares, vanished = torch.zeros_like(problem.gradient), 0.0, 0
+    start = time.perf_counter()
+    for chunk in estimates(config, name, temperature, dtype):
+        # Around the exact gradient there is little to cancel.
+        error = chunk.double() - problem.gradient
+        total += error.sum(0)
+        squares += error.square().sum().item()
+        vanished += int((chunk == 0).flatten(1).all(-1).sum())
+    seconds = (time.perf_counter() - start) / samples
+    off = (total / samples).norm().item()
+    variance = max(0.0, squares - samples * off**2) / (samples - 1) / problem.unit**2
+    return Moments(
+        temperature=temperature,
+        mean=(problem.gradient + total / samples).numpy(),
+        off=off / problem.unit,
+        floor=math.sqrt(variance / samples),
+        variance=variance,
+        vanished=vanished / samples,
+        seconds=seconds,
+    )
+
+
+def curve_of(config: BenchConfig, name: str, temperatures: Sequence[float] = TEMPERATURES) -> Curve:
+    """One estimator over the temperatures; once where it reads none."""
+    read = temperatures if ESTIMATORS[name].tempered else temperatures[:1]
+    return Curve(name, tuple(moments_at(config, name, tau) for tau in read))
+
+
+def bench(config: BenchConfig, temperatures: Sequence[float] = TEMPERATURES) -> Iterator[Curve]:
+    """Every estimator's curve, one after the other."""
+    for name in ESTIMATORS:
+        yield curve_of(config, name, temperatures)
+
+
+def arrows_of(config: BenchConfig, name: str, temperatures: Sequence[float], count: int) -> Array:
+    """Single estimates as they are, (temperatures, count, N, K): the same noise at every temperature."""
+    problem, estimator = problem_of(config), estimators_of(config)[name]
+    return np.stack(
+        [
+            estimator(
+                problem.f, problem.logits, tau, torch.Generator().manual_seed(config.seed), count
+            ).numpy()
+            for tau in temperatures
+        ]
+    )
+
+
+def check_whole(what: str, value: object, limits: tuple[int, int]) -> None:
+    """A whole number within its limits, or a ValueError that says so."""
+    low, high = limits
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{what} is a whole number from {low:,} to {high:,}, not {value}.")
