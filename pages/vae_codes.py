@@ -156,6 +156,9 @@ print(hashlib.sha256(picture.tobytes()).hexdigest())
 opening()
 owner = this_owner()
 there = models(owner)
+if not there:
+    # No model to look into: what was told says why.
+    st.stop()
 choice = choice_input(there)
 lab(choice, there[choice.title])
 question(

@@ -1,6 +1,6 @@
 """Which model, and which image: picked by its place, by its class, at random, or drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,9 +19,13 @@ from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
 from pages.components.link import CODES, FIELDS
-from pages.components.live_runs import has_images, on_disk, runs, shipped
+from pages.components.live_runs import has_images, on_disk, readable, runs
+from pages.components.owner import this_owner
 from pages.components.pad import pad
 from pages.components.words import plain
+
+# Bound fields of which a link may ask for what is not here.
+ASKED = ("code_model", "code_image", "code_target")
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,9 @@ class Choice:
     label: int | None
 
 
-def models(owner: str | None) -> dict[str, Saved]:
-    """What ships, and what the owner has saved or brought in this session, by title."""
-    ours = reversed(runs().saved(owner)) if owner else ()
-    return {saved.title: saved for saved in (shipped("mnist"), shipped("digits"), *ours)}
+def models(owner: str) -> dict[str, Saved]:
+    """What ships and can be read, and what the owner has saved or brought in this session, by title."""
+    return {saved.title: saved for saved in (*readable("mnist", "digits"), *reversed(runs().saved(owner)))}
 
 
 def model_of(saved: Saved) -> CategoricalVAE:
@@ -74,6 +77,7 @@ def _images_of(dataset: str, pixels: str, on_the_disk: bool) -> Images:
 def choice_input(there: dict[str, Saved]) -> Choice:
     """The model, and the image by its place, its class, at random, or by hand."""
     titles = list(there)
+    asked = _asked(titles)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.selectbox(
             "Model", titles, 0, key="code_model", bind="query-params", width=190, on_change=_new_image,
@@ -102,6 +106,7 @@ def choice_input(there: dict[str, Saved]) -> Choice:
         "A test image of class", list(map(str, range(CLASSES))), key="code_class", on_change=_of_class,
         args=(images.labels,), label_visibility="collapsed",
     )  # fmt: skip
+    _say_what_is_not_here(asked, titles, title, len(images.labels))
     if images.stand_in:
         st.caption("MNIST's images are not on this disk: in their place stand the bundled digits, enlarged.")
     image, index = _image(images)
@@ -136,6 +141,54 @@ def _image(images: Images) -> tuple[Tensor, int | None]:
             st.info(plain(str(error)))
     index = int(state.code_image)
     return images.pixels[index], index
+
+
+def _asked(titles: Sequence[str]) -> dict[str, str]:
+    """What the link asks for of `ASKED`, until the visitor moves on: then nothing.
+
+    It is read before the fields exist, for they drop what they do not have in silence. A browser tells whose
+    it is on a session's second run: the link is read again, for what its owner has saved is here by then.
+    """
+    state, owner = st.session_state, this_owner()
+    if "_code_link" not in state:
+        query = st.query_params.to_dict()
+        state["_code_link"] = {name: query[name] for name in ASKED if name in query and name not in state}
+    elif state["_code_owner"] == owner:
+        return {}
+    elif state["_code_link"].get("code_model") in titles:
+        state.code_model = state["_code_link"]["code_model"]
+    state["_code_owner"] = owner
+    asked: dict[str, str] = state["_code_link"]
+    return asked
+
+
+def _say_what_is_not_here(asked: Mapping[str, str], titles: Sequence[str], title: str, count: int) -> None:
+    """A sentence for a model, and for places beyond the `count` images, that the link asks for in vain."""
+    model, last = asked.get("code_model", title), count - 1
+    if model not in titles:
+        _say_not_taken(
+            "code_model", model, "A run that was saved or brought is there for its owner alone.", title
+        )
+    for name in ("code_image", "code_target"):
+        if name in asked and _is_beyond(name, asked[name], last):
+            reason = f"The test images here are those from 0 to {last:,}."
+            _say_not_taken(name, asked[name], reason, FIELDS[name].default)
+
+
+def _is_beyond(name: str, raw: str, last: int) -> bool:
+    """Whether a place that the field takes has no image here. The frame tells of what the field refuses."""
+    try:
+        FIELDS[name].check(raw)
+    except ValueError:
+        return False
+    return int(float(raw)) > last
+
+
+def _say_not_taken(name: str, raw: str, reason: str, shown: object) -> None:
+    st.warning(
+        f"The link's {name} = {plain(raw[:40])} is not taken. {reason} Shown instead: {plain(str(shown))}.",
+        icon=":material/link_off:",
+    )
 
 
 def _keep_within(count: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 from torch import Tensor
 
-from gumbel_core.checkpoints import Checkpoint
+from gumbel_core.checkpoints import Checkpoint, CheckpointError
 from gumbel_core.checkpoints import load as load_checkpoint
 from gumbel_core.datasets import DataError, Dataset, enlarged, load, test_images, unit, with_pixels
 from gumbel_core.vae.config import TrainConfig
@@ -22,6 +22,7 @@ from gumbel_core.vae.past import snapshot_of
 from gumbel_core.vae.runs import Runs, Saved
 from gumbel_core.vae.sharing import GRACE, Lease, Slots
 from gumbel_core.vae.training import Training, TrainingState
+from pages.components.words import plain
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 # A data set without weights that ship shows those of its format.
@@ -110,6 +111,19 @@ def shipped(dataset: str) -> Saved:
     """The weights that ship for a data set. Raises CheckpointError."""
     name = SHIPPED.get(dataset, OTHERWISE)
     return _shipped(name, has_images(name))
+
+
+def readable(*datasets: str) -> list[Saved]:
+    """The weights that ship for these data sets. What cannot be read is told, and left out."""
+    found = []
+    for dataset in datasets:
+        try:
+            found.append(shipped(dataset))
+        except CheckpointError as error:
+            st.error(
+                f"The weights that ship cannot be read. {plain(str(error))}", icon=":material/broken_image:"
+            )
+    return found
 
 
 # Anew, once its images have come.

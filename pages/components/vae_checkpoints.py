@@ -6,12 +6,11 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import streamlit as st
 
-from gumbel_core.checkpoints import CheckpointError
 from gumbel_core.packing import MAX_PACKED, packed, unpacked
 from gumbel_core.vae.past import longer
 from gumbel_core.vae.runs import Begun, Saved
 from gumbel_core.vae.settings import EPOCHS, check_live
-from pages.components.live_runs import kept, on_disk, resumed, runs, shipped
+from pages.components.live_runs import kept, on_disk, readable, resumed, runs
 from pages.components.words import plain
 
 # Seconds that a running step may take until the page gives up on it.
@@ -20,12 +19,7 @@ PATIENCE = 10.0
 
 def there_are(owner: str, dataset: str) -> list[Saved]:
     """The owner's checkpoints, newest first, and the one that ships."""
-    try:
-        ours = [shipped(dataset)]
-    except CheckpointError as error:
-        st.error(f"The weights that ship cannot be read. {plain(str(error))}", icon=":material/broken_image:")
-        ours = []
-    return [*reversed(runs().saved(owner)), *ours]
+    return [*reversed(runs().saved(owner)), *readable(dataset)]
 
 
 def chosen(checkpoints: Sequence[Saved]) -> Saved | None:

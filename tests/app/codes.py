@@ -101,6 +101,10 @@ def errors(at: AppTest) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", element.value) for element in at.error]
 
 
+def warnings(at: AppTest) -> list[str]:
+    return [re.sub(r"\\(.)", r"\1", element.value) for element in at.warning]
+
+
 def snippets(at: AppTest) -> list[str]:
     return [element.value for element in at.code if element.language == "python"]
 

@@ -44,6 +44,7 @@ from tests.app.codes import (
     snippets,
     stand_ins,
     titles,
+    warnings,
     words,
 )  # fmt: skip
 
@@ -179,15 +180,82 @@ def test_a_bad_link_gives_the_default_and_is_told(shown: Shown, key: str, raw: s
 
 
 @pytest.mark.parametrize(
-    "link",
-    [{"code_model": "<script>"}, {"code_model": "../mnist"}, {"code_image": "297"}, {"code_target": "297"}],
-)
-def test_what_is_not_there_gives_the_default(shown: Shown, link: dict[str, str]) -> None:
+    ("name", "raw", "default"),
+    [
+        ("code_model", "<script>", MNIST), ("code_model", "../mnist", MNIST), ("code_model", OURS, MNIST),
+        ("code_image", "297", "0"), ("code_image", "9999", "0"), ("code_target", "297", "1"),
+    ],
+)  # fmt: skip
+def test_what_is_not_here_gives_the_default_and_is_told_once(
+    shown: Shown, name: str, raw: str, default: str
+) -> None:
     assert quiet(open_codes())
-    wanted = shown.code
-    assert quiet(open_codes(**link))
+    wanted, sheets = shown.code, dict(shown.sheets)
+    # The form is right, so the frame lets it pass.
+    assert not_taken({name: raw}) == []
+    at = open_codes(**{name: raw})
+    (told,) = warnings(at)
+    assert told.startswith(f"The link's {name} = {raw} is not taken. ")
+    assert told.endswith(f" Shown instead: {default}.")
     assert same(shown.code.original, wanted.original)
     assert same(shown.code.chosen, wanted.chosen)
+    assert all(same(shown.sheets[key], sheets[key]) for key in sheets)
+    assert not warnings(at.run())
+
+
+@pytest.mark.parametrize("link", [{"code_image": "296", "code_target": "296"}, {"code_image": "3.5"}, {}])
+def test_what_is_here_is_not_told(link: dict[str, str]) -> None:
+    assert quiet(open_codes(code_model=DIGITS, **link))
+
+
+def test_markup_in_a_link_is_shown_as_itself() -> None:
+    (told,) = [element.value for element in open_codes(code_model="**:red[x]** " * 9).warning]
+    assert r"\*\*\:red\[x\]\*\*" in told
+    assert len(told) < 200
+
+
+def test_an_owner_who_is_known_on_the_second_run_has_the_model_of_the_link(
+    shown: Shown, ours: CategoricalVAE
+) -> None:
+    at = AppTest.from_file(PAGE, default_timeout=60)
+    at.session_state["_owner"] = "p" * 32
+    at.query_params.update(code_model=OURS, code_image="7")
+    (told,) = warnings(at.run())
+    assert "for its owner alone" in told
+    at.session_state["_owner"] = OWNER
+    assert quiet(at.run())
+    assert at.selectbox(key="code_model").value == OURS
+    image = images(DIGITS, False)[7:8]
+    assert same(shown.code.chosen, drawn_code(ours, image, generator=seeded(0))[0])
+    # From then on the visitor chooses.
+    at.selectbox(key="code_model").set_value(DIGITS).run()
+    assert quiet(at)
+    assert at.selectbox(key="code_model").value == DIGITS
+
+
+def test_what_was_told_stays_for_a_stranger_who_is_known_on_the_second_run() -> None:
+    at = open_codes(code_model=OURS)
+    told = warnings(at)
+    at.session_state["_owner"] = "p" * 32
+    assert warnings(at.run()) == told != []
+
+
+@pytest.mark.parametrize("missing", [("mnist",), ("digits",), ("mnist", "digits")])
+def test_weights_that_cannot_be_read_are_told_and_the_others_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    left = [name for name in ("mnist", "digits") if name not in missing]
+    for name in left:
+        (folder / name).symlink_to(ROOT / "checkpoints" / name)
+    monkeypatch.setattr("pages.components.live_runs.CHECKPOINTS", folder)
+    at = open_codes()
+    assert not at.exception
+    assert len(errors(at)) == len(missing)
+    assert all(told.startswith("The weights that ship cannot be read. ") for told in errors(at))
+    boxes = [box for box in at.selectbox if box.key == "code_model"]
+    assert [box.options for box in boxes] == ([[f"shipped: {name}" for name in left]] if left else [])
 
 
 @titles
