@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import streamlit as st
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gumbel_core.checkpoints import Checkpoint
-from gumbel_core.datasets import CLASSES, DATASETS, enlarged, load, test_images, test_labels, unit
+from gumbel_core.datasets import CLASSES, unit
 from gumbel_core.draw import SEEDS
 from gumbel_core.strokes import FORMATS
 from gumbel_core.vae.codes import best_code, drawn_code
@@ -19,23 +18,13 @@ from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
 from pages.components.link import CODES, FIELDS
-from pages.components.live_runs import has_images, on_disk, readable, runs
+from pages.components.live_runs import Images, images_of, readable, runs
 from pages.components.owner import this_owner
 from pages.components.pad import pad
 from pages.components.words import plain
 
 # Bound fields of which a link may ask for what is not here.
 ASKED = ("code_model", "code_image", "code_target")
-
-
-@dataclass(frozen=True)
-class Images:
-    """What a model is shown: test images (M, D) in [0, 1] with their classes (M,)."""
-
-    pixels: Tensor
-    labels: Tensor
-    shape: tuple[int, int]
-    stand_in: bool  # the bundled digits, for images that are not on this disk
 
 
 @dataclass(frozen=True)
@@ -58,20 +47,6 @@ def models(owner: str) -> dict[str, Saved]:
 def model_of(saved: Saved) -> CategoricalVAE:
     """A model of its own: nobody shares it."""
     return Checkpoint(saved.state, saved.dataset_sha256, saved.title, {}).model()
-
-
-def images_of(dataset: str, pixels: str) -> Images:
-    """The test set; in place of images that are not on the disk, the bundled digits in their format."""
-    return _images_of(dataset, pixels, has_images(dataset))
-
-
-# Anew, once the images have come.
-@cache
-def _images_of(dataset: str, pixels: str, on_the_disk: bool) -> Images:
-    shape = DATASETS[dataset].shape
-    if on_the_disk:
-        return Images(test_images(on_disk(dataset, pixels), pixels), test_labels(dataset), shape, False)
-    return Images(unit(enlarged(load("digits").test)), test_labels("digits"), shape, True)
 
 
 def choice_input(there: dict[str, Saved]) -> Choice:

@@ -26,9 +26,10 @@ from gumbel_core.vae.portrait import Portrait, nearest_in_code, nearest_in_pixel
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import SAMPLES, as_bytes
 from pages.components.code import download_csv
-from pages.components.codes_choice import Choice, encoded, images_of, model_of, other_format
+from pages.components.codes_choice import Choice, encoded, model_of, other_format
 from pages.components.figure import figure
 from pages.components.link import FIELDS
+from pages.components.live_runs import images_of
 from pages.components.sheet import sheet
 from pages.components.words import plain
 

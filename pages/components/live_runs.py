@@ -7,6 +7,7 @@ session of the same owner.
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,17 @@ from torch import Tensor
 
 from gumbel_core.checkpoints import Checkpoint, CheckpointError
 from gumbel_core.checkpoints import load as load_checkpoint
-from gumbel_core.datasets import DataError, Dataset, enlarged, load, test_images, unit, with_pixels
+from gumbel_core.datasets import (
+    DATASETS,
+    DataError,
+    Dataset,
+    enlarged,
+    load,
+    test_images,
+    test_labels,
+    unit,
+    with_pixels,
+)
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LOOKED_AT
 from gumbel_core.vae.past import snapshot_of
@@ -140,10 +151,32 @@ def kept(title: str, checkpoint: Checkpoint) -> Saved:
 
 
 def looked_at(config: TrainConfig) -> Tensor:
-    """Test images for a model's pictures; the bundled digits in their format where there are none."""
-    if has_images(config.dataset):
-        return test_images(on_disk(config.dataset, config.pixels), config.pixels)[:LOOKED_AT]
-    return unit(enlarged(load("digits").test))
+    """The test images that a kept run is shown by."""
+    return images_of(config.dataset, config.pixels).pixels[:LOOKED_AT]
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a model is shown: test images (M, D) in [0, 1] with their classes (M,)."""
+
+    pixels: Tensor
+    labels: Tensor
+    shape: tuple[int, int]
+    stand_in: bool  # the bundled digits, for images that are not on this disk
+
+
+def images_of(dataset: str, pixels: str) -> Images:
+    """The test set; in place of images that are not on the disk, the bundled digits in their format."""
+    return _images_of(dataset, pixels, has_images(dataset))
+
+
+# Anew, once the images have come. Ten thousand take 31 MB, and there are nine such sets.
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _images_of(dataset: str, pixels: str, on_the_disk: bool) -> Images:
+    shape = DATASETS[dataset].shape
+    if on_the_disk:
+        return Images(test_images(on_disk(dataset, pixels), pixels), test_labels(dataset), shape, False)
+    return Images(unit(enlarged(load("digits").test)), test_labels("digits"), shape, True)
 
 
 def has_images(name: str) -> bool:

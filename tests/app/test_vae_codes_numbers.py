@@ -16,7 +16,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from gumbel_core.datasets import DIGITS_TRAIN, enlarged, load, unit
 from gumbel_core.strokes import FORMATS, as_digits, as_mnist
 from gumbel_core.vae.views import as_bytes
-from pages.components.codes_choice import images_of, other_format
+from pages.components.codes_choice import other_format
+from pages.components.live_runs import images_of
 from tests.app.codes import (
     DIGITS,
     FOLDER,

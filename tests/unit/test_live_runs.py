@@ -14,6 +14,7 @@ from gumbel_core.vae.training import Training
 from pages.components.live_runs import (
     fresh,
     has_images,
+    images_of,
     load_or_download,
     looked_at,
     on_disk,
@@ -83,6 +84,17 @@ def test_a_models_pictures_are_of_its_own_pixels() -> None:
     bits = looked_at(setting_of("jang2017", "digits").config())
     assert set(bits.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(looked_at(setting_of("small", "mnist").config()), unit(enlarged(digits)))
+
+
+def test_both_pages_show_a_model_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.components.live_runs.LOOKED_AT", 10)
+    for dataset, stand_in in {"digits": False, "mnist": True, "kmnist": True}.items():
+        for recipe in ("small", "jang2017"):
+            config = setting_of(recipe, dataset).config()
+            there = images_of(dataset, config.pixels)
+            assert there.stand_in == stand_in
+            assert there.labels.shape == there.pixels.shape[:1]
+            assert torch.equal(looked_at(config), there.pixels[:10])
 
 
 def test_a_kept_run_goes_on_with_the_images_that_it_learned_from_alone() -> None:
