@@ -4,15 +4,8 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from gumbel_core.vae.codes import (
-    logits_of,
-    loss_of,
-    pictures_of,
-    posterior,
-    sweep,
-)
+from gumbel_core.vae.codes import latent_kl, loss_of, pictures_of, sweep
 from gumbel_core.vae.edits import MOST, Edit, edited, parse_edits, written
-from gumbel_core.vae.objective import categorical_kl, log_softmax
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
 from pages.components.cells import CodeOnShow, cells
@@ -49,11 +42,12 @@ def lab(choice: Choice, saved: Saved) -> None:
     code, before = edited(own, edits), edited(own, edits[:-1])
     decoded, earlier = as_bytes(pictures_of(choice.model, torch.stack([code, before]))).copy()
     latents, categories = len(own), choice.model.config.categories
-    selected = min(st.session_state.get("_latent", telling(choice)), latents - 1)
+    telling = int(latent_kl(choice.model, choice.logits).argmax())
+    selected = min(st.session_state.get("_latent", telling), latents - 1)
     cells(
         CodeOnShow(
-            posterior(choice.model, choice.image.unsqueeze(0))[0].numpy(), code.numpy(), own.numpy(), decoded,
-            earlier, as_bytes(choice.image), selected,
+            choice.logits.softmax(-1).numpy(), code.numpy(), own.numpy(), decoded, earlier,
+            as_bytes(choice.image), selected,
         ),
         choice.images.shape, on_flip=flip, on_select=select,
     )  # fmt: skip
@@ -65,13 +59,6 @@ def lab(choice: Choice, saved: Saved) -> None:
         as_bytes(sweep(choice.model, code, selected)), choice.images.shape, columns=max(categories, 10),
         key="code_sweep", alt=f"Latent {selected + 1} in each of its {categories} categories.",
     )  # fmt: skip
-
-
-def telling(choice: Choice) -> int:
-    """The latent that says the most of this image."""
-    with torch.no_grad():
-        log_q = log_softmax(logits_of(choice.model, choice.image.unsqueeze(0)))
-        return int(categorical_kl(log_q, choice.model.log_prior())[0].argmax())
 
 
 def edits_of(choice: Choice) -> list[Edit]:
@@ -107,7 +94,7 @@ def forget() -> None:
 
 def cost(choice: Choice, code: Tensor) -> None:
     """The loss of the image under the code on show."""
-    loss = loss_of(choice.model, choice.image, code)
+    loss = loss_of(choice.model, choice.image, code, logits=choice.logits)
     st.latex(
         rf"\underbrace{{{loss.terms.reconstruction:.2f}}}_{{-\log p(x|z)}} + "
         rf"\underbrace{{{loss.terms.kl:.2f}}}_{{\mathrm{{KL}}(q\,\|\,p)}} = {loss.terms.total:.2f}"

@@ -33,6 +33,15 @@ def posterior(model: CategoricalVAE, images: Tensor) -> Tensor:
     return log_softmax(logits_of(model, images)).exp()
 
 
+@torch.no_grad()
+def latent_kl(model: CategoricalVAE, logits: Tensor) -> Tensor:
+    """KL(q(z_n|x) || p(z_n)), (..., N): the nats that each latent carries of an image.
+
+    logits: what the encoder says of it, (..., N, K)
+    """
+    return categorical_kl(log_softmax(logits.double()), model.log_prior().double())
+
+
 def best_code(model: CategoricalVAE, images: Tensor) -> Tensor:
     """The most probable category of each latent, (B, N): as latents are independent, the posterior's mode."""
     return logits_of(model, images).argmax(-1)
@@ -89,13 +98,17 @@ class CodeLoss:
 
 
 @torch.no_grad()
-def loss_of(model: CategoricalVAE, image: Tensor, code: Tensor) -> CodeLoss:
-    """What the code (N,) costs, whoever chose it, for an image (D,) in [0, 1]."""
-    log_q = log_softmax(logits_of(model, image.unsqueeze(0)).double())[0]
-    log_p = model.log_prior().double()
+def loss_of(model: CategoricalVAE, image: Tensor, code: Tensor, *, logits: Tensor | None = None) -> CodeLoss:
+    """What the code (N,) costs, whoever chose it, for an image (D,) in [0, 1].
+
+    logits: what the encoder says of the image, (N, K), for whoever has encoded it already
+    """
+    if logits is None:
+        logits = logits_of(model, image.unsqueeze(0))[0]
+    log_q, log_p = log_softmax(logits.double()), model.log_prior().double()
     chosen = _one_hots(model, code).bool()
     return CodeLoss(
-        Terms(float(reconstruction_of(model, image, code)), float(categorical_kl(log_q, log_p).sum())),
+        Terms(float(reconstruction_of(model, image, code)), float(latent_kl(model, logits).sum())),
         float(-log_q[chosen].sum()),
         float(-log_p[chosen].sum()),
     )

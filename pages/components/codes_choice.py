@@ -12,8 +12,9 @@ from torch import Tensor
 from gumbel_core.checkpoints import Checkpoint
 from gumbel_core.datasets import CLASSES, unit
 from gumbel_core.draw import SEEDS
+from gumbel_core.sampling import gumbel_max
 from gumbel_core.strokes import FORMATS
-from gumbel_core.vae.codes import best_code, drawn_code
+from gumbel_core.vae.codes import logits_of
 from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
@@ -29,12 +30,13 @@ ASKED = ("code_model", "code_image", "code_target")
 
 @dataclass(frozen=True)
 class Choice:
-    """A model and the image that it looks at."""
+    """A model, the image that it looks at, and what its encoder says of that."""
 
     title: str
     model: CategoricalVAE
     images: Images
     image: Tensor  # (D,) in [0, 1]
+    logits: Tensor  # (N, K): encoded once, for all that the page shows of the image
     index: int | None  # None for a drawing
     label: int | None
 
@@ -86,16 +88,16 @@ def choice_input(there: dict[str, Saved]) -> Choice:
         st.caption("MNIST's images are not on this disk: in their place stand the bundled digits, enlarged.")
     image, index = _image(images)
     label = None if index is None else int(images.labels[index])
-    return Choice(title, model_of(saved), images, image, index, label)
+    model = model_of(saved)
+    return Choice(title, model, images, image, logits_of(model, image.unsqueeze(0))[0], index, label)
 
 
 def encoded(choice: Choice) -> Tensor:
     """The encoder's code (N,): a sample of its seed, or the most probable one."""
-    image = choice.image.unsqueeze(0)
     if st.session_state.code_kind == CODES[1]:
-        return best_code(choice.model, image)[0]
+        return choice.logits.argmax(-1)
     generator = torch.Generator().manual_seed(int(st.session_state.code_seed))
-    return drawn_code(choice.model, image, generator=generator)[0]
+    return gumbel_max(choice.logits, generator=generator)
 
 
 def other_format(image: Tensor, shape: tuple[int, int]) -> Tensor:

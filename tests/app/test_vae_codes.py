@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from torch.distributions import Categorical
 
 from gumbel_core.checkpoints import Checkpoint
 from gumbel_core.datasets import load
@@ -93,6 +94,32 @@ def test_untouched_it_shows_a_sample_of_the_first_image(
     assert same(shown.code.before, shown.code.decoded)
     assert np.allclose(shown.code.probabilities, model.encode(image)[0].detach().softmax(-1), atol=1e-6)
     assert at.selectbox(key="code_model").options == [MNIST, DIGITS]
+
+
+@pytest.mark.parametrize("kind", ["a sample", "the most probable"])
+def test_an_image_is_encoded_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the code and what it costs: the panels below ask of other images and other models."""
+    for panel in ("again_and_again", "as_a_whole", "from_the_prior", "on_the_way", "side_by_side"):
+        monkeypatch.setattr(f"pages.components.codes_panels.{panel}", lambda *_: None)
+    encode, encoded = CategoricalVAE.encode, []
+
+    def counted(model: CategoricalVAE, images: torch.Tensor) -> torch.Tensor:
+        # `shipped` has its own pictures, of many images.
+        encoded.append(len(images))
+        return encode(model, images)
+
+    at = open_codes(code_kind=kind)
+    monkeypatch.setattr(CategoricalVAE, "encode", counted)
+    press(at, "flip")
+    assert encoded == [1]
+
+
+def test_the_latent_that_is_swept_at_first_says_the_most(shown: Shown) -> None:
+    assert quiet(open_codes(code_model=DIGITS, code_image="3"))
+    with torch.no_grad():
+        law = Categorical(logits=model_of(DIGITS).encode(images(DIGITS, False)[3:4])[0])
+    # Under a uniform prior it is the one that is the least uncertain.
+    assert shown.code.selected == int(law.entropy().argmin())
 
 
 def test_a_saved_run_is_there_and_has_no_file_to_show_the_code_of(shown: Shown, ours: CategoricalVAE) -> None:

@@ -22,6 +22,8 @@ from gumbel_core.vae.codes import (
     best_code,
     drawn_code,
     flipped,
+    latent_kl,
+    logits_of,
     loss_of,
     pictures_of,
     posterior,
@@ -208,6 +210,22 @@ def test_a_loss_is_that_of_torch_distributions(row: int, model: CategoricalVAE, 
     assert found.terms.kl == pytest.approx(float(kl_divergence(q, p).sum()), rel=1e-5)
     assert found.posterior == pytest.approx(-float(q.log_prob(code).sum()), rel=1e-5)
     assert found.prior == pytest.approx(-float(p.log_prob(code).sum()), rel=1e-5)
+
+
+def test_what_the_latents_carry_is_torchs_kl(model: CategoricalVAE, images: Tensor) -> None:
+    p = Categorical(logits=model.prior_logits.detach().double())
+    theirs = kl_divergence(law_of(model, images), p)
+    found = latent_kl(model, logits_of(model, images))
+    np.testing.assert_allclose(found, theirs, rtol=1e-5)
+    assert float(found[3].sum()) == pytest.approx(loss_of(model, images[3], START).terms.kl)
+
+
+def test_an_image_that_is_encoded_already_is_not_encoded_again(
+    model: CategoricalVAE, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, logits = loss_of(model, images[7], START), logits_of(model, images[7:8])[0]
+    monkeypatch.setattr(CategoricalVAE, "encode", None)
+    assert loss_of(model, images[7], START, logits=logits) == wanted
 
 
 def test_both_totals_have_the_elbo_as_their_mean(model: CategoricalVAE, images: Tensor) -> None:
@@ -433,6 +451,7 @@ def test_the_model_and_the_randomness_are_left_as_they_were(model: CategoricalVA
     randomness = torch.get_rng_state()
     results = [
         posterior(model, images),
+        latent_kl(model, logits_of(model, images)),
         best_code(model, images),
         drawn_code(model, images, generator=seeded()),
         pictures_of(model, START),
