@@ -13,6 +13,7 @@ Array = NDArray[np.floating]
 ROWS, TALLEST, PHONE = (7, 22), 420, 270
 FAINT = "rgba(31,119,196,0.05)"
 MOST_TICKS = 12
+LEAST_TOP = 0.01
 HATCHED = {"shape": "/", "fillmode": "overlay", "fgcolor": "rgba(255,255,255,.5)"}
 
 
@@ -39,27 +40,28 @@ def usage_figure(usage: Array) -> Figure:
     return _heat_map(usage, {"title": {"text": "mean"}} | marks, top=2 * share)
 
 
-def latents_figure(latent_kl: Array, *, dead: float, most: float | None = None) -> Figure:
-    """What each latent carries, (N,) nats, the most first. Below `dead` nats it counts as dead.
+def latents_figure(latent_kl: Array, *, dead: NDArray[np.bool_], most: float | None = None) -> Figure:
+    """The KL of each latent, (N,) nats, the largest first.
 
+    dead: which latents (N,) say nothing with it
     most: the largest KL there can be, log K under a uniform prior, drawn as a rule
     """
     order = [int(latent) for latent in np.argsort(-latent_kl, kind="stable")]
-    alive = [latent for latent in order if latent_kl[latent] >= dead]
-    asleep = order[len(alive) :]
-    top = max(float(latent_kl.max()), most or 0.0, dead)
+    alive, asleep = ([latent for latent in order if dead[latent] == state] for state in (False, True))
+    # An axis of no height would have no numbers.
+    top = max(float(latent_kl.max()), most or 0.0, LEAST_TOP)
     return {
         "data": [
             _bars(latent_kl, alive, "in use") | {"marker": {"color": ACCENT}},
-            _bars(latent_kl, asleep, f"dead: below {dead:g} nats") | {
+            _bars(latent_kl, asleep, "dead") | {
                 "marker": {"color": MUTED, "pattern": HATCHED},
-                # Its bar is next to nothing, and a hatch needs room to be seen.
+                # Its bar may be next to nothing, and a hatch needs room to be seen.
                 "text": ["×"] * len(asleep), "textposition": "outside", "textfont": {"color": MUTED},
             },
         ],
         "layout": layout(
             height=240, showlegend=bool(asleep), barmode="overlay", bargap=0.2,
-            xaxis=axis("latent, by what it carries", type="category", showgrid=False, tickangle=0,
+            xaxis=axis("latent, by its KL", type="category", showgrid=False, tickangle=0,
                        categoryorder="array", categoryarray=_numbers(order)),
             yaxis=axis("KL, nats", range=[0, round(1.12 * top, 6)], nticks=5),
             shapes=_ceiling(most),
@@ -109,11 +111,10 @@ def _drawn(drawn: Sequence[int], categories: int, *, row: float) -> Figure:
 
 
 def _bars(latent_kl: Array, latents: Sequence[int], name: str) -> Figure:
-    word = name.split(":")[0]
     return {
         "type": "bar", "name": name, "x": _numbers(latents),
         "y": [float(f"{latent_kl[latent]:.6g}") for latent in latents],
-        "hovertemplate": f"latent %{{x}}, {word}: %{{y:.3g}} nats<extra></extra>",
+        "hovertemplate": f"latent %{{x}}, {name}: %{{y:.3g}} nats<extra></extra>",
     }  # fmt: skip
 
 

@@ -16,10 +16,13 @@ from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.objective import Terms, categorical_kl, log_softmax, reconstruction_loss, softplus
 
 Array = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 BATCH = 1_000
 # Codes held at once by the m-sample bound.
 BOUND_ROWS = 20_000
+# Nats of the image below which a latent is dead. The shipped models' others say ten times as much.
+DEAD = 0.01
 # The one-hot samples are the same in every evaluation.
 SEED = 0
 
@@ -52,6 +55,27 @@ def evaluate(model: CategoricalVAE, images: Tensor) -> Evaluation:
         (sum(part) / len(images)).cpu().numpy() for part in zip(*parts, strict=True)
     )
     return Evaluation(Terms(float(reconstruction), float(latent_kl.sum())), usage, latent_kl)
+
+
+def image_information(log_q: Tensor) -> Tensor:
+    """I(z_n; x), (N,): how much each latent says of the image, in nats.
+
+    log_q: log q(z_n|x) for all images there are, (M, N, K)
+    """
+    q = log_q.exp()
+    usage = q.mean(0)
+    information = (q * log_q).sum(-1).mean(0) - torch.xlogy(usage, usage).sum(-1)
+    # Rounding may leave a dead latent a hair below 0.
+    return information.clamp(min=0)
+
+
+def is_dead(information: NDArray[np.floating]) -> Bools:
+    """Which latents (N,) are dead: of the image they say less than `DEAD` nats, (N,).
+
+    Not by their KL: a latent may pay for being unlike the prior and say nothing with it. Burda et al. 2016
+    call a unit active in the same sense: its posterior varies with the image.
+    """
+    return np.asarray(information < DEAD)
 
 
 def evaluate_bound(model: CategoricalVAE, images: Tensor, samples: int) -> float:

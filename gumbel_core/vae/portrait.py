@@ -20,14 +20,11 @@ from scipy.special import rel_entr
 from torch import Tensor
 
 from gumbel_core.datasets import CLASSES
-from gumbel_core.vae.evaluation import BATCH, evaluating
+from gumbel_core.vae.evaluation import BATCH, Bools, evaluating, is_dead
 from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.objective import log_softmax
 
 Array = NDArray[np.float64]
-
-# Nats of the image below which a latent is called dead. The shipped models' others have ten times as much.
-DEAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,9 @@ class Portrait:
         return float(-rel_entr(self.class_shares, 1).sum())
 
     @property
-    def dead(self) -> NDArray[np.bool_]:
-        """The latents (N,) that say next to nothing of the image: less than `DEAD` nats.
-
-        Not by their KL: a latent may pay for being unlike the prior and say nothing with it.
-        """
-        return np.asarray(self.image_information < DEAD)
+    def dead(self) -> Bools:
+        """The latents (N,) that say next to nothing of the image."""
+        return is_dead(self.image_information)
 
 
 @torch.no_grad()

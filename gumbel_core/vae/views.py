@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gumbel_core.sampling import gumbel_max, gumbel_noise, gumbel_softmax
 from gumbel_core.surrogates import one_hot
-from gumbel_core.vae.evaluation import evaluating, sample
+from gumbel_core.vae.evaluation import Bools, evaluating, image_information, is_dead, sample
 from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.objective import categorical_kl, log_softmax
 
@@ -34,7 +34,13 @@ class Frame:
     code: Array  # (N, K): the posterior of the first image
     drawn: NDArray[np.int64]  # (N,): the category of each latent in its hard sample
     usage: Array  # (N, K): the mean posterior of all images
-    latent_kl: Array  # (N,): nats that each latent carries, a mean over all images
+    latent_kl: Array  # (N,): nats that each latent costs, a mean over all images
+    image_information: Array  # (N,): nats of that which each latent says of the image
+
+    @property
+    def dead(self) -> Bools:
+        """The latents (N,) that say next to nothing of the image."""
+        return is_dead(self.image_information)
 
 
 @torch.no_grad()
@@ -61,6 +67,7 @@ def frame_of(model: CategoricalVAE, images: Tensor, *, step: int, temperature: f
         drawn[0].cpu().numpy(),
         log_q.exp().mean(0).cpu().numpy(),
         categorical_kl(log_q, model.log_prior()).mean(0).cpu().numpy(),
+        image_information(log_q).cpu().numpy(),
     )
 
 

@@ -22,6 +22,7 @@ from gumbel_core.vae.codes import (
     resampled,
     walk,
 )
+from gumbel_core.vae.evaluation import DEAD
 from gumbel_core.vae.portrait import Portrait, nearest_in_code, nearest_in_pixels, portrait
 from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import SAMPLES, as_bytes
@@ -164,8 +165,9 @@ def as_a_whole(choice: Choice, saved: Saved) -> None:
             with tab:
                 _panel(name, seen)
     st.caption(
-        f"{int(seen.dead.sum())} of {len(seen.latent_kl)} latents are dead. Together they cost "
-        f"{seen.latent_kl.sum():.1f} nats of KL; the class of an image has {seen.class_entropy:.2f}."
+        f"{seen.dead.sum()} of {len(seen.latent_kl)} latents are dead: they say less than {DEAD:g} nats of "
+        f"the image. All latents together cost {seen.latent_kl.sum():.1f} nats of KL; the class of an image "
+        f"has {seen.class_entropy:.2f}."
     )
     neighbours(choice, whole)
 

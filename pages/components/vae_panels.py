@@ -9,11 +9,12 @@ from gumbel_core.datasets import DATASETS
 from gumbel_core.figures.vae import terms_figure
 from gumbel_core.figures.vae_code import code_figure, latents_figure, usage_figure
 from gumbel_core.vae.config import TrainConfig
+from gumbel_core.vae.evaluation import DEAD
 from gumbel_core.vae.live import Snapshot
 from gumbel_core.vae.views import Frame
 from pages.components.figure import figure
 from pages.components.sheet import sheet
-from pages.components.vae_view import DEAD, dead, losses_alt, losses_of
+from pages.components.vae_view import losses_alt, losses_of
 
 
 def panels(snapshot: Snapshot, frame: Frame, config: TrainConfig) -> None:
@@ -67,12 +68,14 @@ def _code(_snapshot: Snapshot, frame: Frame, config: TrainConfig) -> None:
 def _latents(_snapshot: Snapshot, frame: Frame, config: TrainConfig) -> None:
     count, categories = frame.usage.shape
     most = log(categories) if config.model.prior == "uniform" else None
-    told = f"{frame.latent_kl.sum():.2f} nats in all; {dead(frame.latent_kl)} of {count} latents are dead"
+    told = f"{frame.latent_kl.sum():.2f} nats in all; {frame.dead.sum()} of {count} latents are dead"
     figure(
-        latents_figure(frame.latent_kl, dead=DEAD, most=most), key="vae_latent_kl",
+        latents_figure(frame.latent_kl, dead=frame.dead, most=most), key="vae_latent_kl",
         alt=f"KL of each latent at step {frame.step:,}: {told}.",
     )  # fmt: skip
-    st.caption(f"Step {frame.step:,}: {told}: they carry less than {DEAD:g} nats, whatever the image.")
+    st.caption(
+        f"Step {frame.step:,}: {told}: they say less than {DEAD:g} nats of the image, whatever they cost."
+    )
 
 
 def _usage(_snapshot: Snapshot, frame: Frame, _config: TrainConfig) -> None:

@@ -13,8 +13,6 @@ from gumbel_core.vae.recipes import PUBLISHED
 from gumbel_core.vae.runs import Earlier
 from gumbel_core.vae.settings import Setting, changes, setting_of
 
-# A latent that carries less is dead: its posterior is all but the prior, whatever the image.
-DEAD = 0.01
 ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
@@ -110,8 +108,3 @@ def losses_alt(snapshot: Snapshot) -> str:
         + ("" if np.isnan(hard) else f", hard {hard:.1f}")
         + f"{test}, temperature {curves.temperature[-1]:.3g}."
     )
-
-
-def dead(latent_kl: Iterable[float]) -> int:
-    """How many latents carry next to nothing."""
-    return sum(float(kl) < DEAD for kl in latent_kl)

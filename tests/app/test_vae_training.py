@@ -145,6 +145,19 @@ def test_every_tab_has_its_words(open_page: Open, dataset: str, tab: str) -> Non
     assert told[0].startswith("The two terms" if tab == "Two terms" else f"Step {step:,}")
 
 
+def test_the_latents_that_are_told_dead_are_those_of_the_picture(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("pages.components.vae_panels.figure", lambda figure, **_: drawn.append(figure))
+    at = open_page("vae_training")
+    at.session_state["vae_tab"] = "Latents"
+    at.run()
+    _, dead = drawn[-1]["data"]
+    assert dead["x"]
+    assert f"{len(dead['x'])} of 16 latents are dead" in words(at)
+
+
 def test_weights_that_cannot_be_read_are_told_and_the_page_goes_on(
     open_page: Open, server: Runs, still: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from gumbel_core.figures.vae_code import MOST_TICKS, code_figure, latents_figure
 
 SHAPES = [(1, 2), (3, 64), (16, 8), (30, 10), (64, 2), (64, 64)]
 KL = np.array([0.4, 0.0, 2.1, 0.009, 0.4, 1.3], dtype=np.float32)
+IDLE = np.array([False, True, False, True, False, True])
 
 
 def code(latents: int, categories: int) -> Any:
@@ -77,29 +78,26 @@ def test_what_was_drawn_is_marked_in_its_cell(shape: tuple[int, int]) -> None:
     assert not code_figure(values)["layout"]["showlegend"]
 
 
-def test_latents_are_sorted_by_what_they_carry_and_the_dead_are_named() -> None:
-    figure = latents_figure(KL, dead=0.01)
+def test_latents_are_sorted_by_their_kl_and_the_dead_are_named() -> None:
+    figure = latents_figure(KL, dead=IDLE)
     check(figure)
     alive, dead = figure["data"]
-    assert alive["x"] == ["3", "6", "1", "5"]  # equal ones in their order
-    assert alive["y"] == pytest.approx([2.1, 1.3, 0.4, 0.4], rel=1e-5)
-    assert dead["x"] == ["4", "2"]
-    assert dead["y"] == pytest.approx([0.009, 0.0], rel=1e-5)
-    assert figure["layout"]["xaxis"]["categoryarray"] == alive["x"] + dead["x"]
-    assert dead["name"] == "dead: below 0.01 nats"
+    assert alive["x"] == ["3", "1", "5"]  # equal ones in their order
+    assert alive["y"] == pytest.approx([2.1, 0.4, 0.4], rel=1e-5)
+    # The first of the dead costs more than some that say something.
+    assert dead["x"] == ["6", "4", "2"]
+    assert dead["y"] == pytest.approx([1.3, 0.009, 0.0], rel=1e-5)
+    assert figure["layout"]["xaxis"]["categoryarray"] == ["3", "6", "1", "5", "4", "2"]
+    assert dead["name"] == "dead"
     assert "dead" in dead["hovertemplate"]
     assert dead["marker"]["pattern"]["shape"] == "/"
-    assert dead["text"] == ["×", "×"]
+    assert dead["text"] == ["×", "×", "×"]
     assert "pattern" not in alive["marker"]
-
-
-def test_a_latent_at_the_limit_is_not_dead() -> None:
-    assert latents_figure(np.array([0.5]), dead=0.5)["data"][0]["x"] == ["1"]
 
 
 @pytest.mark.parametrize(("values", "alive"), [([0.0, 0.0], 0), ([1.0, 2.0], 2), ([1.0], 1)])
 def test_all_may_be_dead_or_none(values: list[float], alive: int) -> None:
-    figure = latents_figure(np.array(values), dead=0.01)
+    figure = latents_figure(np.array(values), dead=np.array(values) < 0.01)
     check(figure)
     assert len(figure["data"][0]["x"]) == alive
     assert len(figure["data"][1]["x"]) == len(values) - alive
@@ -109,10 +107,10 @@ def test_all_may_be_dead_or_none(values: list[float], alive: int) -> None:
 
 def test_the_most_that_a_latent_can_carry_is_a_dotted_rule() -> None:
     most = math.log(10)
-    layout = latents_figure(KL, dead=0.01, most=most)["layout"]
+    layout = latents_figure(KL, dead=IDLE, most=most)["layout"]
     (rule,) = layout["shapes"]
     assert rule["y0"] == rule["y1"] == most
     assert rule["line"]["dash"] == "dot"
     assert [note["text"] for note in layout["annotations"]] == ["log K = 2.3"]
     assert layout["yaxis"]["range"][1] > most
-    assert latents_figure(KL, dead=0.01)["layout"]["shapes"] == []
+    assert latents_figure(KL, dead=IDLE)["layout"]["shapes"] == []

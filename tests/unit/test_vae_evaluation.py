@@ -8,9 +8,18 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor
+from torch.distributions import Categorical, kl_divergence
 
 from gumbel_core.vae import evaluation
-from gumbel_core.vae.evaluation import evaluate, evaluate_bound, reconstruct, sample
+from gumbel_core.vae.evaluation import (
+    DEAD,
+    evaluate,
+    evaluate_bound,
+    image_information,
+    is_dead,
+    reconstruct,
+    sample,
+)
 from gumbel_core.vae.model import CategoricalVAE, ModelConfig
 
 LEVEL = 1e-4
@@ -136,6 +145,36 @@ def test_reconstructions(model: CategoricalVAE, images: Tensor) -> None:
     with torch.no_grad():
         code = torch.nn.functional.one_hot(model.encode(images).argmax(-1), 4).float()
         torch.testing.assert_close(found, model.decode(code).sigmoid())
+
+
+# What a latent says.
+
+
+def test_information_is_the_mean_distance_to_the_mean_posterior() -> None:
+    log_q = (3 * torch.randn(200, 3, 4, generator=seeded())).log_softmax(-1)
+    law, mean = Categorical(logits=log_q.double()), Categorical(log_q.double().exp().mean(0))
+    np.testing.assert_allclose(image_information(log_q), kl_divergence(law, mean).mean(0), rtol=1e-5)
+
+
+def test_a_certain_latent_says_the_entropy_of_its_categories_and_an_idle_one_nothing() -> None:
+    certain = torch.eye(4).log().clamp(min=-200).unsqueeze(1)
+    idle = torch.tensor([0.7, 0.1, 0.1, 0.1]).log().expand(4, 1, 4)
+    found = image_information(torch.cat([certain, idle], 1))
+    np.testing.assert_allclose(found, [np.log(4), 0], atol=1e-6)
+    assert (found >= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_rounding_leaves_no_information_below_0(seed: int) -> None:
+    same = torch.randn(1, 3, 4, generator=seeded(seed)).log_softmax(-1).expand(500, -1, -1)
+    assert (image_information(same) >= 0).all()
+
+
+def test_a_latent_at_the_limit_is_not_dead() -> None:
+    assert is_dead(np.array([0.0, 0.99 * DEAD, DEAD, 0.5])).tolist() == [True, True, False, False]
+
+
+# Samples of the prior.
 
 
 def reader(latents: int, categories: int, prior: str) -> CategoricalVAE:

@@ -85,7 +85,7 @@ def test_its_picture_is_what_the_model_makes_of_the_images(trained: Trained) -> 
     wanted = frame_of(model_of(state), IMAGES, step=12, temperature=state.history[-1].temperature)
     assert (frame.step, frame.temperature) == (12, wanted.temperature)
     assert np.array_equal(frame.originals, FEW.test[:SHOWN])
-    for name in ("soft", "hard", "samples", "code", "usage", "latent_kl"):
+    for name in ("soft", "hard", "samples", "code", "usage", "latent_kl", "image_information"):
         assert np.array_equal(getattr(frame, name), getattr(wanted, name)), name
 
 

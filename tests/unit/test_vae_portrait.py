@@ -15,9 +15,9 @@ from torch.distributions import Categorical, kl_divergence
 from gumbel_core import checkpoints, datasets
 from gumbel_core.vae import portrait as module
 from gumbel_core.vae.codes import best_code
-from gumbel_core.vae.evaluation import evaluate
+from gumbel_core.vae.evaluation import DEAD, evaluate
 from gumbel_core.vae.model import CategoricalVAE, ModelConfig
-from gumbel_core.vae.portrait import DEAD, Portrait, nearest_in_code, nearest_in_pixels, portrait
+from gumbel_core.vae.portrait import Portrait, nearest_in_code, nearest_in_pixels, portrait
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from gumbel_core.vae.objective import Terms
 from gumbel_core.vae.records import EpochSummary
 from gumbel_core.vae.runs import Earlier
 from gumbel_core.vae.settings import Setting, setting_of
-from pages.components.vae_view import comparable, dead, losses_alt, losses_of, progress, published, title_of
+from pages.components.vae_view import comparable, losses_alt, losses_of, progress, published, title_of
 
 CONFIG = Setting(epochs=3).config()
 # In the order of `LOSSES`.
@@ -178,8 +178,3 @@ def test_no_other_run_has_published_losses(setting: Setting) -> None:
 )
 def test_a_runs_title_says_what_it_changes(setting: Setting, title: str) -> None:
     assert title_of(setting) == title
-
-
-def test_a_latent_is_dead_below_a_hundredth_of_a_nat() -> None:
-    assert dead([0.0, 0.0099, 0.01, 0.5]) == 2
-    assert dead([]) == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +10,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
+from gumbel_core import checkpoints, datasets
+from gumbel_core.vae.evaluation import DEAD
 from gumbel_core.vae.model import CategoricalVAE, ModelConfig
+from gumbel_core.vae.portrait import portrait
 from gumbel_core.vae.views import SAMPLES, SHOWN, Bytes, Frame, as_bytes, frame_of
 
+ROOT = Path(__file__).parents[2]
 PIXELS, LATENTS, CATEGORIES = 6, 5, 4
 CONFIG = ModelConfig(
     pixels=PIXELS,
@@ -124,6 +129,30 @@ def test_the_kl_is_that_of_torch_distributions(model: CategoricalVAE, images: Te
         prior = Categorical(logits=model.prior_logits.detach().double().expand(40, -1, -1))
     np.testing.assert_allclose(found.latent_kl, kl_divergence(posterior, prior).mean(0), rtol=1e-5)
     assert (found.latent_kl >= 0).all()
+
+
+def test_a_latent_that_the_image_does_not_move_is_dead_whatever_it_costs(
+    model: CategoricalVAE, images: Tensor
+) -> None:
+    """It is always of one category, which the prior does not know: a large KL, which says nothing."""
+    assert not frame(model, images).dead[2]
+    with torch.no_grad():
+        model.get_parameter("encoder.3.weight").view(LATENTS, CATEGORIES, -1)[2] = 0
+        model.get_parameter("encoder.3.bias").view(LATENTS, CATEGORIES)[2] = torch.tensor([9.0, 0, 0, 0])
+    found = frame(model, images)
+    assert found.dead[2]
+    assert found.latent_kl[2] > 10 * DEAD
+
+
+def test_both_pages_call_the_same_latents_dead() -> None:
+    """On the shipped model, of which the portrait takes the sums in double precision."""
+    model = checkpoints.load(ROOT / "checkpoints/digits").model()
+    digits = datasets.test_images(datasets.load("digits"), "grey")
+    whole = portrait(model, digits, datasets.test_labels("digits"))
+    found = frame_of(model, digits, step=0, temperature=1.0)
+    np.testing.assert_allclose(found.image_information, whole.image_information, rtol=1e-4, atol=1e-5)
+    assert found.dead.tolist() == whole.dead.tolist()
+    assert 0 < found.dead.sum() < len(found.dead)
 
 
 def test_the_samples_are_of_the_prior(model: CategoricalVAE, images: Tensor) -> None:
