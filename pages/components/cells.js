@@ -267,15 +267,8 @@ class Cells {
   }
 }
 
-const shown = new WeakMap()
-const runs = new WeakMap()
-
 export default function ({ parentElement, data, setTriggerValue }) {
-  const host = parentElement.querySelector(".cells")
-  if (!shown.has(host)) shown.set(host, new Cells(host))
-  shown.get(host).update(data, setTriggerValue)
-  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
-  const run = {}
-  runs.set(host, run)
-  return () => { if (runs.get(host) === run) shown.get(host).resized.disconnect() }
+  const host = parentElement.querySelector(".cells"), cells = onHost(host, Cells)
+  cells.update(data, setTriggerValue)
+  return atTheEnd(host, () => cells.resized.disconnect())
 }

@@ -34,7 +34,6 @@ function themed(layout, host) {
 // A picture out of sight waits until it is about to be seen: a page of six redraws the two that are looked at.
 const visible = new WeakSet()
 const waiting = new WeakMap()
-const runs = new WeakMap()
 const sight = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) { visible.delete(target); continue }
@@ -69,11 +68,8 @@ export default function ({ parentElement, data }) {
   waiting.set(host, () => draw(host, data))
   if (visible.has(host)) waiting.get(host)()
   else sight.observe(host)
-  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
-  runs.set(host, data)
-  return () => {
-    if (runs.get(host) !== data) return
+  return atTheEnd(host, () => {
     sight.unobserve(host)
     window.Plotly?.purge(host)
-  }
+  })
 }

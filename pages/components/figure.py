@@ -10,7 +10,7 @@ from pages.components.sources import source
 _figure = st.components.v2.component(
     "figure",
     html='<div class="figure" role="figure" data-testid="figure"></div><p role="alert"></p>',
-    js=source("figure.js"),
+    js=source("mounts.js", "figure.js"),
     # Plotly puts its style sheet into the document, which a shadow root would not see.
     isolate_styles=False,
 )

@@ -8,7 +8,7 @@ function dotsOf(plot, trace) {
   return groups.find((group) => group.__data__?.[0]?.trace?.index === trace)?.querySelectorAll("path.point") ?? []
 }
 
-// What follows, by host: the default export runs again for every new data, its clean-up once.
+// What follows, by host.
 const followers = new Map()
 let frame
 
@@ -33,6 +33,5 @@ document.addEventListener("temperature", ({ detail }) => { frame ??= requestAnim
 export default function ({ parentElement, data }) {
   const host = parentElement.querySelector(".follow")
   followers.set(host, data)
-  // Streamlit may clean up after an earlier run when a later one stands already.
-  return () => { if (followers.get(host) === data) followers.delete(host) }
+  return atTheEnd(host, () => followers.delete(host))
 }

@@ -10,7 +10,7 @@ from pages.components.sources import source
 _follow = st.components.v2.component(
     "follow",
     html='<span class="follow" hidden></span>',
-    js=source("softmax.js", "follow.js"),
+    js=source("mounts.js", "softmax.js", "follow.js"),
     isolate_styles=False,
 )
 

@@ -114,15 +114,8 @@ class Pad {
   }
 }
 
-const pads = new WeakMap()
-const runs = new WeakMap()
-
 export default function ({ parentElement, data, setTriggerValue }) {
-  const host = parentElement.querySelector(".pad")
-  if (!pads.has(host)) pads.set(host, new Pad(host))
-  pads.get(host).update(data, setTriggerValue)
-  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
-  const run = {}
-  runs.set(host, run)
-  return () => { if (runs.get(host) === run) pads.get(host).resized.disconnect() }
+  const host = parentElement.querySelector(".pad"), pad = onHost(host, Pad)
+  pad.update(data, setTriggerValue)
+  return atTheEnd(host, () => pad.resized.disconnect())
 }

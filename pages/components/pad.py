@@ -29,7 +29,7 @@ _pad = st.components.v2.component(
     </div>
     """,
     css=source("pad.css"),
-    js=source("pad.js"),
+    js=source("mounts.js", "pad.js"),
 )
 
 

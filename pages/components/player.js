@@ -252,7 +252,6 @@ class Picture {
   }
 }
 
-// One player per host element. Streamlit calls the default export again for every new data.
 class Player {
   constructor(host) {
     this.host = host
@@ -384,19 +383,11 @@ class Player {
   }
 }
 
-const players = new WeakMap()
-const runs = new WeakMap()
-
 export default function ({ parentElement, data, setTriggerValue }) {
-  const host = parentElement.querySelector(".player")
-  if (!players.has(host)) players.set(host, new Player(host))
-  players.get(host).update(data, setTriggerValue)
-  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
-  const run = {}
-  runs.set(host, run)
-  return () => {
-    if (runs.get(host) !== run) return
-    players.get(host).stop()
-    players.get(host).resized.disconnect()
-  }
+  const host = parentElement.querySelector(".player"), player = onHost(host, Player)
+  player.update(data, setTriggerValue)
+  return atTheEnd(host, () => {
+    player.stop()
+    player.resized.disconnect()
+  })
 }

@@ -114,10 +114,6 @@ class Reel {
   }
 }
 
-const reels = new WeakMap()
-
 export default function ({ parentElement, data, setTriggerValue }) {
-  const host = parentElement.querySelector(".reel")
-  if (!reels.has(host)) reels.set(host, new Reel(host))
-  reels.get(host).update(data, setTriggerValue)
+  onHost(parentElement.querySelector(".reel"), Reel).update(data, setTriggerValue)
 }

@@ -26,7 +26,7 @@ _reel = st.components.v2.component(
     </div>
     """,
     css=source("reel.css"),
-    js=source("pictures.js", "reel.js"),
+    js=source("mounts.js", "pictures.js", "reel.js"),
 )
 
 

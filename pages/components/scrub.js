@@ -212,7 +212,6 @@ function level(rect, value, top) {
 
 const diamond = (x, y, r) => `M${x} ${y - r} L${x + r} ${y} L${x} ${y + r} L${x - r} ${y} Z`
 
-// One scrub per host element. Streamlit calls the default export again for every new data.
 class Scrub {
   constructor(host) {
     this.host = host
@@ -322,15 +321,8 @@ function savePng(svg) {
   image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`
 }
 
-const scrubs = new WeakMap()
-const runs = new WeakMap()
-
 export default function ({ parentElement, data, setTriggerValue }) {
-  const host = parentElement.querySelector(".scrub")
-  if (!scrubs.has(host)) scrubs.set(host, new Scrub(host))
-  scrubs.get(host).update(data, setTriggerValue)
-  // Streamlit may clean up after an earlier run when a later one stands already: only the last run's counts.
-  const run = {}
-  runs.set(host, run)
-  return () => { if (runs.get(host) === run) scrubs.get(host).resized.disconnect() }
+  const host = parentElement.querySelector(".scrub"), scrub = onHost(host, Scrub)
+  scrub.update(data, setTriggerValue)
+  return atTheEnd(host, () => scrub.resized.disconnect())
 }

@@ -128,7 +128,7 @@ def test_a_step_is_a_small_message(open_page: Open) -> None:
     # The run itself has come: the sum below counts what it should.
     assert sum(map(len, received)) > 300_000
     # Streamlit sends a component's program with each of its messages; of the step itself there is little.
-    most = len(source("player.js").encode()) + len(source("player.css").encode()) + 10_000
+    most = len(source("mounts.js", "player.js").encode()) + len(source("player.css").encode()) + 10_000
     for step in ("2", "3"):
         received.clear()
         press(page, "One step on")
