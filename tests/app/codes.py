@@ -17,7 +17,7 @@ from gumbel_core.checkpoints import load as load_checkpoint
 from gumbel_core.datasets import enlarged, load, unit
 from gumbel_core.vae.model import CategoricalVAE
 from pages.components.cells import CodeOnShow
-from pages.components.live_runs import CHECKPOINTS, on_disk, runs
+from pages.components.live_runs import CHECKPOINTS
 
 ROOT, OWNER = CHECKPOINTS.parent, "o" * 32
 PAGE = ROOT / "pages" / "vae_codes.py"
@@ -68,13 +68,6 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Shown:
     for place in ("sheet", "codes_panels"):
         monkeypatch.setattr(f"pages.components.{place}.sheet", sheet)
     return shown
-
-
-def forget() -> None:
-    """What the process keeps between two tests."""
-    st.cache_resource.clear()
-    runs.cache_clear()
-    on_disk.cache_clear()
 
 
 def open_codes(**query: str) -> AppTest:

@@ -1,20 +1,17 @@
-"""What the tests of the training page stand in: a server of their own, without a network."""
+"""What the tests of the pages with models stand in: a server of their own, without data and a network."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from torchvision import datasets as theirs
 
-from gumbel_core.vae.live import LiveRun, Snapshot
 from gumbel_core.vae.runs import Runs
 from pages.components.live_runs import on_disk, runs
-
-# Seconds until a test gives a run up.
-PATIENCE = 60.0
+from tests.app.codes import ROOT, Shown, stand_ins
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -46,15 +43,10 @@ def forget() -> None:
 
 
 @pytest.fixture
-def reached() -> Callable[[LiveRun, Callable[[Snapshot], bool]], Snapshot]:
-    def reached(run: LiveRun, state: Callable[[Snapshot], bool]) -> Snapshot:
-        """The first snapshot of that state."""
-        give_up = time.monotonic() + PATIENCE
-        while time.monotonic() < give_up:
-            snapshot = run.snapshot()
-            if state(snapshot):
-                return snapshot
-            time.sleep(0.01)
-        raise AssertionError(f"The run is still {run.snapshot().phase}.")
-
-    return reached
+def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+    """What the page of the codes draws on a server without a data set on its disk."""
+    monkeypatch.setenv("GUMBEL_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    forget()
+    yield stand_ins(monkeypatch)
+    forget()

@@ -1,6 +1,6 @@
 """The lesson Inside a code: what a link brings, and what clicks change, is the code on show."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ from tests.app.codes import (
     Shown,
     errors,
     folders,
-    forget,
     images,
     model_of,
     open_codes,
@@ -43,23 +42,14 @@ from tests.app.codes import (
     same,
     seeded,
     snippets,
-    stand_ins,
     titles,
     warnings,
     words,
 )  # fmt: skip
 
+pytestmark = pytest.mark.usefixtures("shown")
+
 OURS = "run 1 at step 0"
-
-
-@pytest.fixture(autouse=True)
-def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
-    """What the page draws on a server without a data set on its disk."""
-    monkeypatch.setenv("GUMBEL_DATA_DIR", str(tmp_path))
-    monkeypatch.chdir(ROOT)
-    forget()
-    yield stand_ins(monkeypatch)
-    forget()
 
 
 @pytest.fixture

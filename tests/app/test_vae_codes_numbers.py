@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,10 +22,8 @@ from tests.app.codes import (
     FOLDER,
     INK,
     MNIST,
-    ROOT,
     Shown,
     folders,
-    forget,
     images,
     model_of,
     needs_mnist,
@@ -35,22 +32,13 @@ from tests.app.codes import (
     quiet,
     same,
     snippets,
-    stand_ins,
     titles,
 )  # fmt: skip
 
+pytestmark = pytest.mark.usefixtures("shown")
+
 Printed = Callable[[str], str]
 NUMBER = re.compile(r"-?\d+\.\d+")
-
-
-@pytest.fixture(autouse=True)
-def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
-    """What the page draws on a server without a data set on its disk."""
-    monkeypatch.setenv("GUMBEL_DATA_DIR", str(tmp_path))
-    monkeypatch.chdir(ROOT)
-    forget()
-    yield stand_ins(monkeypatch)
-    forget()
 
 
 @pytest.fixture

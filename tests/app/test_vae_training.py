@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.checkpoints import load as load_checkpoint
 from gumbel_core.datasets import DATASETS, DataError, enlarged, load
-from gumbel_core.vae.live import LiveRun, Phase, Snapshot
+from gumbel_core.vae.live import Phase
 from gumbel_core.vae.recipes import RECIPES
 from gumbel_core.vae.runs import Begun, Runs
 from gumbel_core.vae.settings import THEN_REINMAX, Setting, setting_of
@@ -22,12 +22,12 @@ from pages.components.live_runs import CHECKPOINTS
 from pages.components.vae_panels import PANELS
 from pages.components.vae_setting import CASES, KEYS
 from pages.components.words import plain
+from tests.waiting import ended, reached
 
 pytestmark = pytest.mark.usefixtures("server")
 
 Open = Callable[..., AppTest]
 Printed = Callable[[str], str]
-Reached = Callable[[LiveRun, Callable[[Snapshot], bool]], Snapshot]
 MNIST = Path(os.environ.get("GUMBEL_DATA_DIR", Path(__file__).parents[3] / "shared" / "data"))
 NO_IMAGES = "Its images are not on this disk: in their place stand the bundled digits, enlarged."
 
@@ -382,12 +382,12 @@ def test_a_link_of_too_many_cells_gives_the_first_page(open_page: Open, server: 
     ],
 )
 def test_the_snippet_prints_the_losses_of_the_pages_own_run(
-    open_page: Open, printed: Printed, server: Runs, reached: Reached, setting: Setting
+    open_page: Open, printed: Printed, server: Runs, setting: Setting
 ) -> None:
     at = open_page("vae_training", **link_of(setting))
     code = snippet(at)
     run = begun(at, server).run
-    done = reached(run, lambda snapshot: snapshot.phase.ended)
+    done = reached(run, ended)
     assert done.phase == Phase.DONE
     assert len(done.epochs) == 2
     lines = [f"epoch {epoch.epoch}: hard test loss {epoch.test.total:.4f} nats" for epoch in done.epochs]

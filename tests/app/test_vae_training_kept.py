@@ -8,14 +8,14 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.datasets import Dataset, load
 from gumbel_core.packing import packed
-from gumbel_core.vae.live import LiveRun, Phase, Snapshot
+from gumbel_core.vae.live import Phase
 from gumbel_core.vae.runs import Begun, Runs
 from pages.components.live_runs import shipped
+from tests.waiting import ended, reached
 
 pytestmark = pytest.mark.usefixtures("server")
 
 Open = Callable[..., AppTest]
-Reached = Callable[[LiveRun, Callable[[Snapshot], bool]], Snapshot]
 
 
 def press(at: AppTest, label: str) -> None:
@@ -36,11 +36,7 @@ def errors(at: AppTest) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", element.value) for element in at.error]
 
 
-def ended(snapshot: Snapshot) -> bool:
-    return snapshot.phase.ended
-
-
-def test_a_run_is_saved_and_gone_on_from(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_a_run_is_saved_and_gone_on_from(open_page: Open, server: Runs) -> None:
     at = open_page("vae_training", vae_epochs="2")
     (save,) = [button for button in at.button if button.label == "Save this run"]
     assert save.disabled
@@ -64,7 +60,7 @@ def test_a_run_is_saved_and_gone_on_from(open_page: Open, server: Runs, reached:
     assert not at.exception
 
 
-def test_what_ships_is_gone_on_from(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_what_ships_is_gone_on_from(open_page: Open, server: Runs) -> None:
     at = open_page("vae_training")
     (until,) = [field for field in at.number_input if field.label == "Go on until epoch"]
     until.set_value(151).run()
@@ -74,7 +70,7 @@ def test_what_ships_is_gone_on_from(open_page: Open, server: Runs, reached: Reac
 
 
 def test_going_on_with_other_images_is_refused(
-    open_page: Open, server: Runs, reached: Reached, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, server: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = load("digits")
     other = Dataset("digits", digits.shape, 255 - digits.train, digits.test)

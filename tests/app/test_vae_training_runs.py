@@ -10,16 +10,16 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.datasets import DataError, Dataset
 from gumbel_core.figures.layout import Figure
-from gumbel_core.vae.live import LiveRun, Phase, Snapshot
+from gumbel_core.vae.live import Phase, Snapshot
 from gumbel_core.vae.runs import Begun, Runs
 from gumbel_core.vae.settings import Setting, setting_of
 from gumbel_core.vae.sharing import Slots
 from pages.components.vae_setting import KEYS
+from tests.waiting import ended, in_phase, reached
 
 pytestmark = pytest.mark.usefixtures("server")
 
 Open = Callable[..., AppTest]
-Reached = Callable[[LiveRun, Callable[[Snapshot], bool]], Snapshot]
 LONG = {"vae_epochs": "300"}
 
 
@@ -72,14 +72,6 @@ def trains(snapshot: Snapshot) -> bool:
     return snapshot.phase == Phase.TRAINING and snapshot.step > 0
 
 
-def ended(snapshot: Snapshot) -> bool:
-    return snapshot.phase.ended
-
-
-def in_phase(phase: Phase) -> Callable[[Snapshot], bool]:
-    return lambda snapshot: snapshot.phase == phase
-
-
 def names(figure: Figure) -> list[str]:
     return [trace["name"] for trace in figure["data"]]
 
@@ -87,7 +79,7 @@ def names(figure: Figure) -> list[str]:
 # The buttons.
 
 
-def test_start_pause_resume_stop_and_reset(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_start_pause_resume_stop_and_reset(open_page: Open, server: Runs) -> None:
     at = open_page("vae_training", **LONG)
     assert buttons(at) == {"Start": True, "Stop": False, "Reset": False}
 
@@ -121,7 +113,7 @@ def test_start_pause_resume_stop_and_reset(open_page: Open, server: Runs, reache
     assert any("On show: " in caption.value for caption in at.caption)
 
 
-def test_a_paused_run_can_be_stopped(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_a_paused_run_can_be_stopped(open_page: Open, server: Runs) -> None:
     at = open_page("vae_training", **LONG)
     press(at, "Start")
     run = now(at, server).run
@@ -134,9 +126,7 @@ def test_a_paused_run_can_be_stopped(open_page: Open, server: Runs, reached: Rea
     assert reached(run, ended).phase == Phase.STOPPED
 
 
-def test_a_run_goes_to_its_end(
-    open_page: Open, server: Runs, reached: Reached, drawn: dict[str, Figure]
-) -> None:
+def test_a_run_goes_to_its_end(open_page: Open, server: Runs, drawn: dict[str, Figure]) -> None:
     at = open_page("vae_training", vae_epochs="2")
     press(at, "Start")
     done = reached(now(at, server).run, ended)
@@ -149,7 +139,7 @@ def test_a_run_goes_to_its_end(
     assert f"test after epoch 2: {done.epochs[-1].test.total:.1f}" in drawn["vae_losses"]["alt"]
 
 
-def test_the_fields_are_the_next_runs(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_the_fields_are_the_next_runs(open_page: Open, server: Runs) -> None:
     told = "The fields have changed since it began: they hold for the next run."
     at = open_page("vae_training", **LONG)
     press(at, "Start")
@@ -169,7 +159,7 @@ def test_the_fields_are_the_next_runs(open_page: Open, server: Runs, reached: Re
 
 
 def test_earlier_runs_are_listed_by_number_and_title(
-    open_page: Open, server: Runs, reached: Reached, drawn: dict[str, Figure]
+    open_page: Open, server: Runs, drawn: dict[str, Figure]
 ) -> None:
     at = open_page("vae_training", vae_epochs="1")
     press(at, "Start")
@@ -190,7 +180,7 @@ def test_earlier_runs_are_listed_by_number_and_title(
 # Many at once.
 
 
-def test_who_has_to_wait_is_told_and_may_leave(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_who_has_to_wait_is_told_and_may_leave(open_page: Open, server: Runs) -> None:
     server.slots = Slots(2)
     pages = [open_page("vae_training", **LONG) for _ in range(3)]
     for at in pages[:2]:
@@ -213,7 +203,7 @@ def test_who_has_to_wait_is_told_and_may_leave(open_page: Open, server: Runs, re
     reached(now(waiting, server).run, trains)
 
 
-def test_nobody_has_another_ones_run(open_page: Open, server: Runs, reached: Reached) -> None:
+def test_nobody_has_another_ones_run(open_page: Open, server: Runs) -> None:
     first, second = (open_page("vae_training", **LONG) for _ in range(2))
     assert first.session_state["_owner"] != second.session_state["_owner"]
     press(first, "Start")
@@ -230,7 +220,7 @@ def test_nobody_has_another_ones_run(open_page: Open, server: Runs, reached: Rea
     [DataError("The files of digits cannot be read: delete them."), OSError("No space left on <the> device")],
 )
 def test_a_run_that_fails_says_why_and_the_page_goes_on(
-    open_page: Open, server: Runs, reached: Reached, error: Exception
+    open_page: Open, server: Runs, error: Exception
 ) -> None:
     def fail(*_: str) -> Dataset:
         raise error
@@ -257,7 +247,7 @@ def test_a_run_that_fails_says_why_and_the_page_goes_on(
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "kmnist"])
 def test_a_start_without_images_and_without_a_network_says_what_to_do(
-    open_page: Open, server: Runs, reached: Reached, dataset: str
+    open_page: Open, server: Runs, dataset: str
 ) -> None:
     at = open_page("vae_training", vae_data=dataset)
     press(at, "Start")
@@ -276,7 +266,7 @@ def test_a_start_without_images_and_without_a_network_says_what_to_do(
 
 
 def test_a_loss_that_is_not_finite_is_told(
-    open_page: Open, server: Runs, reached: Reached, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, server: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing that the fields allow was found to end so on the digits.
     monkeypatch.setattr("gumbel_core.vae.training.reconstruction_loss", lambda *_: torch.tensor(torch.nan))
@@ -304,7 +294,6 @@ def test_a_loss_that_is_not_finite_is_told(
 def test_the_tutorials_losses_stand_beside_its_run_alone(
     open_page: Open,
     server: Runs,
-    reached: Reached,
     drawn: dict[str, Figure],
     monkeypatch: pytest.MonkeyPatch,
     setting: Setting,

@@ -3,7 +3,6 @@
 The statistical tests are seeded and held at a level of 1e-4.
 """
 
-from collections.abc import Iterator
 from itertools import permutations, product
 from pathlib import Path
 
@@ -36,41 +35,14 @@ from gumbel_core.vae.codes import (
 )
 from gumbel_core.vae.evaluation import sample
 from gumbel_core.vae.model import CategoricalVAE, ModelConfig
+from tests.unit.conftest import CATEGORIES, IMAGES, LATENTS, PIXELS
 
 ROOT = Path(__file__).parents[2]
 LEVEL = 1e-4
-PIXELS, LATENTS, CATEGORIES = 6, 5, 3
-CONFIG = ModelConfig(
-    pixels=PIXELS,
-    encoder=(8,),
-    decoder=(8,),
-    latents=LATENTS,
-    categories=CATEGORIES,
-    normalisation="batch",
-    prior="learned",
-)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture
-def images() -> Tensor:
-    return torch.rand(40, PIXELS, generator=seeded(1))
-
-
-@pytest.fixture
-def model(images: Tensor) -> Iterator[CategoricalVAE]:
-    """In training, with random weights, a prior that is not uniform, and layers that have seen images."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = CategoricalVAE(CONFIG)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape))
-            model.decode(model.encode(images))
-        yield model
 
 
 @pytest.fixture(scope="module")
@@ -104,14 +76,14 @@ def pixel_law(model: CategoricalVAE, code: Tensor) -> Bernoulli:
 
 def test_the_posterior_is_the_encoders(model: CategoricalVAE, images: Tensor) -> None:
     found = posterior(model, images)
-    assert found.shape == (40, LATENTS, CATEGORIES)
+    assert found.shape == (IMAGES, LATENTS, CATEGORIES)
     np.testing.assert_allclose(found, law_of(model, images).probs, atol=1e-6)
 
 
 def test_the_best_code_is_the_posteriors_mode(model: CategoricalVAE, images: Tensor) -> None:
     """Of all codes there are, by enumeration."""
     law, codes = law_of(model, images), every_code()
-    log_q = law.log_prob(codes.unsqueeze(1).expand(-1, 40, -1)).sum(-1)
+    log_q = law.log_prob(codes.unsqueeze(1).expand(-1, IMAGES, -1)).sum(-1)
     assert torch.equal(best_code(model, images), codes[log_q.argmax(0)])
 
 
@@ -124,7 +96,7 @@ def test_a_drawn_code_is_a_draw_of_the_posterior(model: CategoricalVAE, images: 
 
 
 def test_a_drawn_code_takes_the_noise_that_it_is_given(model: CategoricalVAE, images: Tensor) -> None:
-    noise = gumbel_noise((40, LATENTS, CATEGORIES), generator=seeded(3))
+    noise = gumbel_noise((IMAGES, LATENTS, CATEGORIES), generator=seeded(3))
     found = drawn_code(model, images, noise=noise)
     assert torch.equal(found, (posterior(model, images).log() + noise).argmax(-1))
     assert not torch.equal(found, best_code(model, images))

@@ -6,7 +6,6 @@ No test waits for a time to pass; each waits for a state, and gives up after `PA
 import gc
 import math
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -19,14 +18,14 @@ import torch
 from gumbel_core.datasets import DataError, load
 from gumbel_core.schedules import Constant
 from gumbel_core.vae.config import TrainConfig
-from gumbel_core.vae.live import FRAMES, LOSSES, POINTS, LiveRun, Phase, Snapshot
+from gumbel_core.vae.live import FRAMES, LOSSES, POINTS, LiveRun, Phase
 from gumbel_core.vae.model import ModelConfig
 from gumbel_core.vae.records import Record, StepRecord
 from gumbel_core.vae.sharing import Lease, Slots
 from gumbel_core.vae.training import Training, TrainingState
 from gumbel_core.vae.views import SAMPLES, SHOWN
+from tests.waiting import PATIENCE, in_phase, reached
 
-PATIENCE = 60.0
 DIGITS = load("digits")
 CONFIG = TrainConfig(
     model=ModelConfig(
@@ -76,21 +75,6 @@ def begin(start: Callable[[LiveRun], LiveRun]) -> Begin:
         return start(LiveRun(lambda: Training(config, DIGITS), slots or Slots(1), lease))
 
     return begin
-
-
-def reached(run: LiveRun, state: Callable[[Snapshot], bool]) -> Snapshot:
-    """The first snapshot of that state."""
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up:
-        snapshot = run.snapshot()
-        if state(snapshot):
-            return snapshot
-        time.sleep(0.01)
-    raise AssertionError(f"The run is still {run.snapshot().phase}.")
-
-
-def in_phase(phase: Phase) -> Callable[[Snapshot], bool]:
-    return lambda snapshot: snapshot.phase == phase
 
 
 def headless(config: TrainConfig) -> Training:

@@ -14,8 +14,8 @@ from gumbel_core.vae.model import ModelConfig
 from gumbel_core.vae.records import Record
 from gumbel_core.vae.sharing import Lease, Slots
 from gumbel_core.vae.training import Training, TrainingState
+from tests.waiting import PATIENCE
 
-PATIENCE = 60.0
 DIGITS = load("digits")
 CONFIG = TrainConfig(
     model=ModelConfig(pixels=64, encoder=(16,), decoder=(16,), latents=4, categories=3), epochs=1

@@ -1,6 +1,5 @@
 """A model as a whole: information against scikit-learn and joint laws written out; neighbours by hand."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,46 +15,20 @@ from gumbel_core import checkpoints, datasets
 from gumbel_core.vae import portrait as module
 from gumbel_core.vae.codes import best_code
 from gumbel_core.vae.evaluation import DEAD, evaluate
-from gumbel_core.vae.model import CategoricalVAE, ModelConfig
+from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.portrait import Portrait, nearest_in_code, nearest_in_pixels, portrait
+from tests.unit.conftest import CATEGORIES, IMAGES, LATENTS
 
 Array = NDArray[np.float64]
 
 ROOT = Path(__file__).parents[2]
-PIXELS, LATENTS, CATEGORIES, CLASSES = 6, 4, 3, 5
-CONFIG = ModelConfig(
-    pixels=PIXELS,
-    encoder=(8,),
-    decoder=(8,),
-    latents=LATENTS,
-    categories=CATEGORIES,
-    normalisation="batch",
-    prior="learned",
-)
-
-
-@pytest.fixture
-def images() -> Tensor:
-    return torch.rand(130, PIXELS, generator=torch.Generator().manual_seed(1))
+CLASSES = 5
 
 
 @pytest.fixture
 def labels() -> Tensor:
     """Four of the five classes: of the last there is no image."""
-    return torch.randint(CLASSES - 1, (130,), generator=torch.Generator().manual_seed(2))
-
-
-@pytest.fixture
-def model(images: Tensor) -> Iterator[CategoricalVAE]:
-    """In training, with random weights, a prior that is not uniform, and layers that have seen images."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = CategoricalVAE(CONFIG)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape))
-            model.decode(model.encode(images))
-        yield model
+    return torch.randint(CLASSES - 1, (IMAGES,), generator=torch.Generator().manual_seed(2))
 
 
 @pytest.fixture
@@ -181,7 +154,7 @@ def test_a_latent_that_the_image_does_not_move_is_dead(
         model.get_parameter("encoder.3.weight").view(LATENTS, CATEGORIES, -1)[2] = 0
         model.get_parameter("encoder.3.bias").view(LATENTS, CATEGORIES)[2] = torch.tensor([9.0, 0.0, 0.0])
     found = portrait(model, images, labels, classes=CLASSES)
-    assert found.dead.tolist() == [False, False, True, False]
+    assert found.dead.tolist() == [False, False, True, False, False]
     assert found.latent_kl[2] > 10 * DEAD
 
 
@@ -234,7 +207,7 @@ def test_the_model_is_left_as_it_was(model: CategoricalVAE, images: Tensor, labe
 
 
 @pytest.mark.parametrize(
-    "labels", [torch.zeros(3), torch.zeros(130, 1), torch.full((130,), 5), torch.full((130,), -1)]
+    "labels", [torch.zeros(3), torch.zeros(IMAGES, 1), torch.full((IMAGES,), 5), torch.full((IMAGES,), -1)]
 )
 def test_other_labels_are_refused(labels: Tensor, model: CategoricalVAE, images: Tensor) -> None:
     with pytest.raises(ValueError, match="Each image needs a class from 0 to 4"):

@@ -4,12 +4,10 @@ Time is a number that the tests turn on by hand. Who waits for a run gives up af
 """
 
 import gc
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -20,30 +18,15 @@ from gumbel_core.vae.model import ModelConfig
 from gumbel_core.vae.runs import EARLIER, SAVED, Begun, Runs, Saved
 from gumbel_core.vae.sharing import Slots
 from gumbel_core.vae.training import Training
+from tests.unit.conftest import Clock
+from tests.waiting import PATIENCE
 
-PATIENCE = 60.0
 DIGITS = load("digits")
 FEW = replace(DIGITS, train=DIGITS.train[:200], test=DIGITS.test[:20])
 CONFIG = TrainConfig(
     model=ModelConfig(pixels=64, encoder=(16,), decoder=(16,), latents=4, categories=3), epochs=1
 )
 ENDLESS = replace(CONFIG, epochs=1_000)
-
-
-class Clock(SimpleNamespace):
-    """What leases read the time from."""
-
-    now: float = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("gumbel_core.vae.sharing.time", clock)
-    return clock
 
 
 Begin = Callable[..., Begun]
@@ -228,15 +211,6 @@ def test_a_hundred_runs_of_two_owners_leave_nothing(clock: Clock) -> None:
     gc.collect()
     assert list(runs.owners) == ["c"]
     assert [run for run in (reference() for reference in begun) if run] == []
-
-
-@pytest.fixture
-def hurried() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def at_once(actions: list[Callable[[], object]]) -> None:

@@ -4,52 +4,25 @@ A lease's time is a number that the tests turn on by hand. Who waits for a run g
 seconds.
 """
 
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 
 from gumbel_core.datasets import load
 from gumbel_core.vae.config import TrainConfig
-from gumbel_core.vae.live import LiveRun, Phase, Snapshot
+from gumbel_core.vae.live import LiveRun, Phase
 from gumbel_core.vae.model import ModelConfig
 from gumbel_core.vae.sharing import Lease, Slots
 from gumbel_core.vae.training import Training
+from tests.unit.conftest import Clock
+from tests.waiting import PATIENCE, in_phase, reached
 
-PATIENCE = 60.0
 DIGITS = load("digits")
 CONFIG = TrainConfig(
     model=ModelConfig(pixels=64, encoder=(16,), decoder=(16,), latents=4, categories=3), epochs=1_000
 )
-
-
-class Clock(SimpleNamespace):
-    """What a lease reads the time from."""
-
-    now: float = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("gumbel_core.vae.sharing.time", clock)
-    return clock
-
-
-@pytest.fixture
-def hurried() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def in_line(slots: Slots) -> tuple[object, object, object]:
@@ -214,52 +187,41 @@ def begin() -> Iterator[Begin]:
         run.join(PATIENCE)
 
 
-def reached(run: LiveRun, phase: Phase) -> Snapshot:
-    """The first snapshot of that phase."""
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up:
-        snapshot = run.snapshot()
-        if snapshot.phase == phase:
-            return snapshot
-        time.sleep(0.01)
-    raise AssertionError(f"The run is still {run.snapshot().phase}.")
-
-
 def test_runs_are_served_in_the_order_in_which_they_came(begin: Begin) -> None:
     slots = Slots(1)
     first, *others = runs = [begin(slots, None) for _ in range(5)]
-    reached(first, Phase.TRAINING)
+    reached(first, in_phase(Phase.TRAINING))
     assert [run.snapshot().place for run in runs] == [0, 1, 2, 3, 4]
     assert {run.snapshot().phase for run in others} == {Phase.QUEUED}
     for served, following in pairwise(runs):
         served.stop()
-        reached(following, Phase.TRAINING)
+        reached(following, in_phase(Phase.TRAINING))
     assert slots.free == 0
 
 
 def test_a_run_that_waits_can_leave_the_line(begin: Begin) -> None:
     slots = Slots(1)
     first, second, third = (begin(slots, None) for _ in range(3))
-    reached(first, Phase.TRAINING)
+    reached(first, in_phase(Phase.TRAINING))
     second.stop()
-    assert reached(second, Phase.STOPPED).steps == 0
+    assert reached(second, in_phase(Phase.STOPPED)).steps == 0
     assert third.snapshot().place == 1
     first.stop()
-    reached(third, Phase.TRAINING)
+    reached(third, in_phase(Phase.TRAINING))
 
 
 def test_a_paused_run_lets_another_one_train_and_waits_for_its_turn(begin: Begin) -> None:
     slots = Slots(1)
     first, second = begin(slots, None), begin(slots, None)
     first.pause()
-    reached(first, Phase.PAUSED)
-    reached(second, Phase.TRAINING)
+    reached(first, in_phase(Phase.PAUSED))
+    reached(second, in_phase(Phase.TRAINING))
     first.resume()
-    reached(first, Phase.QUEUED)
+    reached(first, in_phase(Phase.QUEUED))
     assert first.snapshot().place == 1
     step = first.state().result(PATIENCE).step
     second.stop()
-    reached(first, Phase.TRAINING)
+    reached(first, in_phase(Phase.TRAINING))
     assert first.state().result(PATIENCE).step >= step
     first.stop()
     first.join(PATIENCE)
@@ -270,7 +232,7 @@ def test_a_paused_run_that_is_stopped_gives_no_slot_back_twice(begin: Begin) -> 
     slots = Slots(1)
     run = begin(slots, None)
     run.pause()
-    reached(run, Phase.PAUSED)
+    reached(run, in_phase(Phase.PAUSED))
     run.stop()
     run.join(PATIENCE)
     assert (run.snapshot().phase, slots.free, len(slots.line)) == (Phase.STOPPED, 1, 0)
@@ -281,8 +243,8 @@ def test_a_run_that_nobody_watches_is_abandoned_wherever_it_stands(clock: Clock,
     lease.hold()
     training, paused, queued = begin(slots, lease), begin(slots, lease), begin(Slots(0), lease)
     paused.pause()
-    reached(training, Phase.TRAINING)
-    reached(paused, Phase.PAUSED)
+    reached(training, in_phase(Phase.TRAINING))
+    reached(paused, in_phase(Phase.PAUSED))
     clock.now += 1e6
     step = training.state().result(PATIENCE).step
     assert training.state().result(PATIENCE).step > step, "A run that is watched has stopped."
@@ -290,7 +252,7 @@ def test_a_run_that_nobody_watches_is_abandoned_wherever_it_stands(clock: Clock,
     lease.let_go()
     clock.now += 61
     for run in (training, paused, queued):
-        reached(run, Phase.ABANDONED)
+        reached(run, in_phase(Phase.ABANDONED))
         run.join(PATIENCE)
     assert (slots.free, len(slots.line)) == (2, 0)
     assert training.state().result(PATIENCE).step > step
@@ -309,7 +271,7 @@ def test_a_run_goes_on_while_one_of_two_watches(clock: Clock, begin: Begin) -> N
     assert run.state().result(PATIENCE).step > step
     lease.let_go()
     clock.now += 61
-    reached(run, Phase.ABANDONED)
+    reached(run, in_phase(Phase.ABANDONED))
 
 
 def test_a_run_that_is_stopped_is_not_abandoned(clock: Clock, begin: Begin) -> None:
@@ -317,7 +279,7 @@ def test_a_run_that_is_stopped_is_not_abandoned(clock: Clock, begin: Begin) -> N
     run = begin(Slots(0), lease)
     run.stop()
     clock.now += 61
-    assert reached(run, Phase.STOPPED).place == 0
+    assert reached(run, in_phase(Phase.STOPPED)).place == 0
 
 
 NOT_LOOKED = "`take` comes before the look at the events: a run that is over already has its turn."
@@ -327,7 +289,7 @@ def test_a_run_that_was_abandoned_before_its_turn_never_begins(clock: Clock, beg
     lease = Lease(60)
     clock.now += 61
     run = begin(Slots(1), lease)
-    assert reached(run, Phase.ABANDONED).steps == 0
+    assert reached(run, in_phase(Phase.ABANDONED)).steps == 0
 
 
 def test_a_run_that_was_stopped_before_its_turn_never_begins() -> None:

@@ -1,50 +1,21 @@
 """Frames: each picture decodes what is said of it, and the numbers are those of `torch.distributions`."""
 
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, kl_divergence
 
 from gumbel_core import checkpoints, datasets
 from gumbel_core.vae.evaluation import DEAD
-from gumbel_core.vae.model import CategoricalVAE, ModelConfig
+from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.portrait import portrait
 from gumbel_core.vae.views import SAMPLES, SHOWN, Bytes, Frame, as_bytes, frame_of
+from tests.unit.conftest import CATEGORIES, IMAGES, LATENTS, PIXELS
 
 ROOT = Path(__file__).parents[2]
-PIXELS, LATENTS, CATEGORIES = 6, 5, 4
-CONFIG = ModelConfig(
-    pixels=PIXELS,
-    encoder=(8,),
-    decoder=(8,),
-    latents=LATENTS,
-    categories=CATEGORIES,
-    normalisation="batch",
-    prior="learned",
-)
-
-
-@pytest.fixture
-def images() -> Tensor:
-    return torch.rand(40, PIXELS, generator=torch.Generator().manual_seed(1))
-
-
-@pytest.fixture
-def model(images: Tensor) -> Iterator[CategoricalVAE]:
-    """In training, with random weights, a prior that is not uniform, and layers that have seen images."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = CategoricalVAE(CONFIG)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(torch.randn(parameter.shape))
-            model.decode(model.encode(images))
-        yield model
 
 
 def decoded(model: CategoricalVAE, category: np.ndarray) -> Bytes:
@@ -81,7 +52,7 @@ def test_the_originals_are_the_first_images(model: CategoricalVAE, images: Tenso
 
 
 def test_the_hard_picture_decodes_what_was_drawn(model: CategoricalVAE, images: Tensor) -> None:
-    for start in range(0, 40, 10):
+    for start in range(0, IMAGES, 10):
         found = frame(model, images[start:])
         np.testing.assert_array_equal(found.hard[0], decoded(model, found.drawn))
 
@@ -126,7 +97,7 @@ def test_the_kl_is_that_of_torch_distributions(model: CategoricalVAE, images: Te
     model.eval()
     with torch.no_grad():
         posterior = Categorical(logits=model.encode(images).double())
-        prior = Categorical(logits=model.prior_logits.detach().double().expand(40, -1, -1))
+        prior = Categorical(logits=model.prior_logits.detach().double().expand(IMAGES, -1, -1))
     np.testing.assert_allclose(found.latent_kl, kl_divergence(posterior, prior).mean(0), rtol=1e-5)
     assert (found.latent_kl >= 0).all()
 
@@ -138,7 +109,7 @@ def test_a_latent_that_the_image_does_not_move_is_dead_whatever_it_costs(
     assert not frame(model, images).dead[2]
     with torch.no_grad():
         model.get_parameter("encoder.3.weight").view(LATENTS, CATEGORIES, -1)[2] = 0
-        model.get_parameter("encoder.3.bias").view(LATENTS, CATEGORIES)[2] = torch.tensor([9.0, 0, 0, 0])
+        model.get_parameter("encoder.3.bias").view(LATENTS, CATEGORIES)[2] = torch.tensor([9.0, 0, 0])
     found = frame(model, images)
     assert found.dead[2]
     assert found.latent_kl[2] > 10 * DEAD
