@@ -1,14 +1,18 @@
-"""What several unit tests share: a small random model and its images, a clock that is turned on by hand."""
+"""What several unit tests share: a small random model and its images, a clock that is turned on by hand, a
+checkpoint."""
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
+from gumbel_core.checkpoints import save
 from gumbel_core.vae.model import CategoricalVAE, ModelConfig
+from tests.unit.checkpoints import COMMAND, SHA256, config, stopped
 
 IMAGES, PIXELS, LATENTS, CATEGORIES = 40, 6, 5, 3
 CONFIG = ModelConfig(
@@ -63,3 +67,10 @@ def hurried() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run as it was left in the middle of its second epoch."""
+    save(tmp_path / "run", stopped(config()), dataset_sha256=SHA256, command=COMMAND)
+    return tmp_path / "run"

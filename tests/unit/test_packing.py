@@ -19,7 +19,7 @@ from gumbel_core.datasets import load as load_data
 from gumbel_core.packing import packed, unpacked
 from gumbel_core.vae.config import OPTIMISERS
 from gumbel_core.vae.training import Training, TrainingState
-from tests.unit.test_checkpoints import (
+from tests.unit.checkpoints import (
     COMMAND,
     SHA256,
     STOP,

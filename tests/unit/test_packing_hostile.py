@@ -23,7 +23,7 @@ from safetensors.torch import save as written_tensors
 
 from gumbel_core.checkpoints import CARD, Checkpoint, CheckpointError
 from gumbel_core.packing import MAX_ENTRIES, MAX_PACKED, unpacked
-from tests.unit.test_checkpoints import Card, assert_same, config, huge, stopped, written
+from tests.unit.checkpoints import Card, assert_same, config, huge, stopped, written
 from tests.unit.test_packing import OTHER, Files, members, pack, refusal, weights_of, zipped
 
 
