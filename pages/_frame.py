@@ -31,9 +31,10 @@ page = st.navigation(
     }
 )
 st.set_page_config(page_title=f"{page.title} · Gumbel-Softmax Explorer")
+# A browser that knows its owner runs the page once more: what was said of its link is then said again.
+owner_token()
 say_what_was_not_taken()
 keep_values()
-owner_token()
 keep_watching()
 page.run()
 

@@ -252,5 +252,10 @@ def moved() -> dict[str, str]:
 
 def rerun_page() -> None:
     """Run the page again of its own accord. What was said of the link is said again: it is unread."""
-    st.session_state["_to_say"] = st.session_state.get("_not_taken", [])
+    say_again()
     st.rerun()
+
+
+def say_again() -> None:
+    """Keep what was said of the link on the page: this run was nobody's wish, and it is unread."""
+    st.session_state["_to_say"] = st.session_state.get("_not_taken", [])

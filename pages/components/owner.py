@@ -5,6 +5,8 @@ import secrets
 
 import streamlit as st
 
+from pages.components.link import say_again
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 _owner = st.components.v2.component(
@@ -53,6 +55,7 @@ def owner_token() -> str:
     said = _owner(key="owner", data={"token": ours, "keep": keep}, on_token_change=lambda: None).get("token")
     # Read here and not in a callback: a browser that comes back to a new session brings its word along,
     # unchanged, and no callback hears of that.
-    if isinstance(said, str) and TOKEN.fullmatch(said):
+    if isinstance(said, str) and TOKEN.fullmatch(said) and said != ours:
         st.session_state["_owner"] = said
+        say_again()
     return this_owner()

@@ -153,6 +153,15 @@ def test_a_link_that_does_not_fit_is_told_once(open_page: Open, query: str, word
     assert said.count() == 0
 
 
+def test_who_has_begun_a_run_before_is_told_of_a_link_too(open_page: Open) -> None:
+    """A browser that knows its owner has the page run twice."""
+    page = open_page("/many_draws")
+    page.evaluate("localStorage.setItem('gumbel-owner', 'a'.repeat(32))")
+    page.goto(f"{page.url}?tau=0")
+    settle(page)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("The link's tau")
+
+
 def test_a_long_count_leaves_the_word_about_its_link(open_page: Open) -> None:
     page = open_page("/many_draws?draws=1000000&tau=0")
     expect(page.get_by_role("heading", name="the argmax of 1,000,000 draws")).to_be_visible(timeout=60_000)
