@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from gumbel_core.checkpoints import CheckpointError
-from gumbel_core.commands import evaluate, resume, sample, toy, train
+from gumbel_core.commands import evaluate, gradients, resume, sample, toy, train
 from gumbel_core.commands.report import FAILED, failed
 
 COMMANDS: Mapping[str, ModuleType] = {
     "toy": toy,
+    "gradients": gradients,
     "train": train,
     "resume": resume,
     "evaluate": evaluate,

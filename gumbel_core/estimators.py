@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gumbel_core.functions import Function
-from gumbel_core.sampling import check_temperature, gumbel_noise, tempered_softmax
+from gumbel_core.sampling import check_temperature, gumbel_max, gumbel_noise, tempered_softmax
 from gumbel_core.surrogates import RAO_DRAWS, SURROGATES, Sampler, gumbel_rao, one_hot, slope
 
 Gradients = Callable[[Function, Tensor, float, torch.Generator | None, int], Tensor]
@@ -134,7 +134,7 @@ def enumerate_corners(logits: Tensor) -> Tensor:
 def corner_probabilities(logits: Tensor) -> Tensor:
     """The probability of each combination, (C,), in the order of `enumerate_corners`."""
     each = (enumerate_corners(logits) * logits.softmax(-1)).sum(-1)  # (C, ...)
-    return each.flatten(1).prod(-1)
+    return each.reshape(len(each), -1).prod(-1)
 
 
 def _rows(logits: Tensor, samples: int) -> Tensor:
@@ -146,7 +146,7 @@ def _one_hots(logits: Tensor, generator: torch.Generator | None, *samples: int) 
     """Gumbel-Max draws (*samples, ..., K)."""
     shape = (*samples, *logits.shape)
     noise = gumbel_noise(shape, generator=generator, dtype=logits.dtype, device=logits.device)
-    return one_hot((logits + noise).argmax(-1), noise)
+    return one_hot(gumbel_max(logits, noise=noise), noise)
 
 
 def _times(values: Tensor, directions: Tensor) -> Tensor:

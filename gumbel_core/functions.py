@@ -42,10 +42,10 @@ def table(numbers: Tensor, variables: int) -> Function:
     """
 
     def expected(z: Tensor) -> Tensor:
-        rewards = numbers.to(z)
-        for shares in z.unbind(-2):
-            # (..., K, rest) or, for the first, (K, rest): the first category's axis is summed away.
-            rewards = (shares.unsqueeze(-1) * rewards.reshape(*rewards.shape[:-1], z.shape[-1], -1)).sum(-2)
+        first, *others = z.unbind(-2)
+        rewards = first @ numbers.to(z).reshape(z.shape[-1], -1)  # (..., the others' combinations)
+        for shares in others:
+            rewards = (shares.unsqueeze(-2) @ rewards.unflatten(-1, (z.shape[-1], -1))).squeeze(-2)
         return rewards.squeeze(-1)
 
     return expected
@@ -107,41 +107,51 @@ class Kind:
     """A function by name: how it is built, which numbers it reads, and which way one wants to go on it.
 
     build: from its numbers and N
-    formula: in LaTeX
+    formula, joint: in LaTeX, of one variable and of several
     reads: what its numbers are, in words; empty where it reads none
     count, defaults: how many numbers it reads for N variables of K categories, and which ones untyped
     climbs: whether it is a reward; otherwise it is a loss
+    says: why one would look at it
     """
 
     build: Callable[[Tensor, int], Function]
     formula: str
+    joint: str
     reads: str
     count: Callable[[int, int], int]
     defaults: Callable[[int, int], tuple[float, ...]]
     climbs: bool
+    says: str
 
 
 FUNCTIONS: Mapping[str, Kind] = {
     "linear": Kind(
-        linear, r"\sum_n w \cdot z_n", "a weight for each category", _each_category, _rising, climbs=True
+        linear, r"w \cdot z", r"\sum_n w \cdot z_n", "a weight for each category", _each_category, _rising,
+        climbs=True, says="Each category has a reward, and a mixture has the mixed one.",
     ),
     "squares": Kind(
-        squares, r"\sum_n w \cdot z_n^2", "a weight for each category", _each_category, _rising, climbs=True
+        squares, r"w \cdot z^2", r"\sum_n w \cdot z_n^2", "a weight for each category", _each_category,
+        _rising, climbs=True,
+        says="At the corners the same as linear: what differs lies between them, where no draw ever is.",
     ),
     "quadratic": Kind(
-        quadratic, r"\lVert \bar z - t \rVert^2", "a target for each category", _each_category, _last,
-        climbs=False,
+        quadratic, r"\lVert z - t \rVert^2", r"\lVert \bar z - t \rVert^2", "a target for each category",
+        _each_category, _last, climbs=False, says="The squared distance from a target.",
     ),
     "table": Kind(
-        table, r"r_{z_1 \ldots z_N}", "a reward for each combination", _each_combination, _places, climbs=True
+        table, r"r \cdot z", r"\sum_{k_1, k_2, \ldots} r_{k_1 k_2 \ldots}\, z_{1 k_1} z_{2 k_2} \cdots",
+        "a reward for each combination", _each_combination, _places, climbs=True,
+        says="A bandit: rewards stand at the corners alone, and between them is their expectation.",
     ),
     "network": Kind(
-        network, r"v \cdot \tanh(W z)", "", lambda variables, categories: 0, lambda variables, categories: (),
-        climbs=False,
+        network, r"v \cdot \tanh(W z)", r"v \cdot \tanh(W z)", "", lambda variables, categories: 0,
+        lambda variables, categories: (), climbs=False,
+        says="Sixteen tanh units: smooth, and of no low degree.",
     ),
     "distance": Kind(
-        distance, r"\lvert \sum_{nk} k\, z_{nk} - t \rvert", "the target", lambda variables, categories: 1,
-        _middle, climbs=False,
+        distance, r"\lvert \textstyle\sum_k k\, z_k - t \rvert",
+        r"\lvert \textstyle\sum_{nk} k\, z_{nk} - t \rvert", "the target", lambda variables, categories: 1,
+        _middle, climbs=False, says="The toy's loss, with a kink where the target is.",
     ),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gumbel_core.draw import check_logits, check_seed
-from gumbel_core.estimators import ESTIMATORS, MAX_CORNERS, Estimator, exact, gumbel_rao_of
+from gumbel_core.estimators import (
+    ESTIMATORS,
+    MAX_CORNERS,
+    Estimator,
+    corner_probabilities,
+    enumerate_corners,
+    exact,
+    gumbel_rao_of,
+)
 from gumbel_core.functions import Function, check_numbers, function_of
 from gumbel_core.surrogates import RAO_DRAWS
 
@@ -32,9 +40,11 @@ RAO = (1, 50)
 # N K entries each: a picture of 64 categories is as quick as one of 5.
 QUICK_SAMPLES, QUICK_ENTRIES = 10_000, 60_000
 # Entries held at once, Gumbel-Rao's draws included.
-CHUNK = 2**20
+CHUNK = 2**22
 # Up to a tenth of the samples: the bias is not known any better than that.
 MEANS_OF = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+# A category that is expected so rarely in all samples may be missing from them, and its scatter with it.
+RARE = 50
 # Below it, in units of the exact gradient squared, a variance is single precision's rounding.
 ROUNDING = 1e-10
 
@@ -91,15 +101,17 @@ class Problem:
 class Moments:
     """What was measured of one estimator at one temperature, in units of `Problem.unit`.
 
+    unbiased: whether the estimator is, by its making: then what is off is scatter alone
     mean: of the estimates, (N, K), not in these units
     off: |mean - exact|
-    floor: what `off` would be on average without any bias, `sqrt(variance / samples)`
+    floor: what `off` would be on average without any bias, from the variance and from `rare_variance`
     variance: of one estimate, summed over its entries
     vanished: the share of samples whose whole gradient is exactly 0
     seconds: for one estimate, on this machine, in a call for all
     """
 
     temperature: float
+    unbiased: bool
     mean: Array
     off: float
     floor: float
@@ -110,12 +122,18 @@ class Moments:
     @property
     def bias(self) -> float:
         """`off`, less what the samples' own scatter adds to it: 0 where they do not tell it from none."""
+        if self.unbiased:
+            return 0.0
         return math.sqrt(max(0.0, self.off**2 - self.floor**2))
 
     @property
     def is_seen(self) -> bool:
-        """Whether the bias stands out of the scatter: by chance once in 370 times or less."""
-        return self.off > 3 * self.floor and self.off**2 > ROUNDING
+        """Whether a bias stands out of the scatter: by chance once in 370 times or less."""
+        return not self.unbiased and self.off > 3 * self.floor and self.off**2 > ROUNDING
+
+    def mse(self, means_of: int) -> float:
+        """The mean squared error of the mean of so many estimates."""
+        return self.bias**2 + self.variance / means_of
 
 
 @dataclass(frozen=True)
@@ -156,9 +174,7 @@ class Curve:
 
     def mse(self, means_of: int) -> Array:
         """Of the mean of so many estimates, at each temperature."""
-        bias = 0.0 if ESTIMATORS[self.name].unbiased else self.bias
-        error: Array = bias**2 + self.variance / means_of
-        return error
+        return np.array([point.mse(means_of) for point in self.points])
 
     def best(self, means_of: int) -> Moments:
         """The point with the least mean squared error of a mean of so many."""
@@ -168,11 +184,32 @@ class Curve:
         return np.array([getattr(point, name) for point in self.points], dtype=np.float64)
 
 
+@lru_cache(maxsize=64)
 def problem_of(config: BenchConfig) -> Problem:
-    """The config's problem, with its exact gradient by enumeration."""
-    logits = torch.tensor([config.logits] * config.variables, dtype=torch.float64)
+    """The config's problem, with its exact gradient by enumeration.
+
+    Shared by all who ask for it, and never changed: for a large table enumeration is what takes time.
+    The logits are shifted to a peak of 0, which changes nothing and lets 1e300 fit into single precision.
+    """
+    typed = torch.tensor(config.logits, dtype=torch.float64)
+    logits = (typed - typed.max()).expand(config.variables, -1).contiguous()
     f = function_of(config.function, config.numbers, config.variables, len(config.logits))
     return Problem(logits, f, exact(f, logits, 1.0, None, 1)[0])
+
+
+def rare_variance(problem: Problem, samples: int) -> Tensor:
+    """What the combinations with a rare category add to the variance of one estimate, (N, K), in units.
+
+    Samples that lack a rare category look as if they had no scatter, and their mean as if it were biased. So
+    what they may lack is added from enumeration, as it stands in REINFORCE with the baseline E f or without,
+    whichever scatters more.
+    """
+    corners, weights = enumerate_corners(problem.logits), corner_probabilities(problem.logits)
+    shares, values = problem.logits.softmax(-1), problem.f(corners)
+    rare = weights * (corners * (shares * samples < RARE)).flatten(1).any(-1)
+    reach = torch.maximum(values.abs(), (values - weights @ values).abs())
+    score = (corners - shares) * reach.reshape(-1, 1, 1)
+    return (rare.reshape(-1, 1, 1) * score.square()).sum(0) / problem.unit**2
 
 
 def estimators_of(config: BenchConfig) -> Mapping[str, Estimator]:
@@ -210,38 +247,31 @@ def moments_at(
     variance = max(0.0, squares - samples * off**2) / (samples - 1) / problem.unit**2
     return Moments(
         temperature=temperature,
+        unbiased=ESTIMATORS[name].unbiased,
         mean=(problem.gradient + total / samples).numpy(),
         off=off / problem.unit,
-        floor=math.sqrt(variance / samples),
+        floor=math.sqrt((variance + rare_variance(problem, samples).sum().item()) / samples),
         variance=variance,
         vanished=vanished / samples,
         seconds=seconds,
     )
 
 
-def curve_of(config: BenchConfig, name: str, temperatures: Sequence[float] = TEMPERATURES) -> Curve:
+def curve_of(
+    config: BenchConfig,
+    name: str,
+    temperatures: Sequence[float] = TEMPERATURES,
+    dtype: torch.dtype = torch.float32,
+) -> Curve:
     """One estimator over the temperatures; once where it reads none."""
     read = temperatures if ESTIMATORS[name].tempered else temperatures[:1]
-    return Curve(name, tuple(moments_at(config, name, tau) for tau in read))
+    return Curve(name, tuple(moments_at(config, name, tau, dtype) for tau in read))
 
 
 def bench(config: BenchConfig, temperatures: Sequence[float] = TEMPERATURES) -> Iterator[Curve]:
     """Every estimator's curve, one after the other."""
     for name in ESTIMATORS:
         yield curve_of(config, name, temperatures)
-
-
-def arrows_of(config: BenchConfig, name: str, temperatures: Sequence[float], count: int) -> Array:
-    """Single estimates as they are, (temperatures, count, N, K): the same noise at every temperature."""
-    problem, estimator = problem_of(config), estimators_of(config)[name]
-    return np.stack(
-        [
-            estimator(
-                problem.f, problem.logits, tau, torch.Generator().manual_seed(config.seed), count
-            ).numpy()
-            for tau in temperatures
-        ]
-    )
 
 
 def check_whole(what: str, value: object, limits: tuple[int, int]) -> None:

@@ -20,8 +20,16 @@ from gumbel_core.sampling import check_temperature
 Array = NDArray[np.float64]
 
 STEPS = (1, 500)
-MEANS = (1, 100)
+# Estimates that can be averaged in a step.
+MEANS = (1, 2, 5, 10, 20, 50, 100)
 RATES = (0.01, 10.0)
+
+
+def check_rate(rate: float) -> float:
+    """The learning rate, or a ValueError that says which numbers are one."""
+    if not (math.isfinite(rate) and RATES[0] <= rate <= RATES[1]):
+        raise ValueError(f"The learning rate lies between {RATES[0]:g} and {RATES[1]:g}, not {rate:g}.")
+    return rate
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,8 @@ class LearningConfig:
     def __post_init__(self) -> None:
         check_temperature(self.temperature)
         check_whole("The number of steps", self.steps, STEPS)
-        check_whole("The estimates in a step", self.means_of, MEANS)
-        if not (math.isfinite(self.rate) and RATES[0] <= self.rate <= RATES[1]):
-            raise ValueError(
-                f"The learning rate lies between {RATES[0]:g} and {RATES[1]:g}, not {self.rate}."
-            )
+        check_whole("The estimates in a step", self.means_of, (MEANS[0], MEANS[-1]))
+        check_rate(self.rate)
 
 
 @dataclass(frozen=True)
@@ -73,16 +78,17 @@ def learn(config: LearningConfig, name: str) -> Array:
     uphill = 1.0 if FUNCTIONS[config.bench.function].climbs else -1.0
     stride = uphill * config.rate / goal_of(config.bench).spread
     generator = torch.Generator().manual_seed(config.bench.seed)
-    logits = problem.logits.float()
-    values = [expected(problem.f, logits)]
+    path = [problem.logits.float()]
     for _ in range(config.steps):
-        estimate = estimator(problem.f, logits, config.temperature, generator, config.means_of).mean(0)
-        logits = logits + stride * estimate
-        values.append(expected(problem.f, logits))
-    return np.array(values)
+        estimate = estimator(problem.f, path[-1], config.temperature, generator, config.means_of).mean(0)
+        path.append(path[-1] + stride * estimate)
+    return expected(problem.f, torch.stack(path)).numpy()
 
 
-def expected(f: Function, logits: Tensor) -> float:
-    """E[f(z)] by enumeration, for logits (N, K)."""
-    rows = logits.double()
-    return (corner_probabilities(rows) @ f(enumerate_corners(rows))).item()
+def expected(f: Function, logits: Tensor) -> Tensor:
+    """E[f(z)] by enumeration, for logits (..., N, K): (...), in double precision."""
+    shares = logits.double().softmax(-1)
+    corners = enumerate_corners(shares.reshape(-1, *shares.shape[-2:])[0])  # (C, N, K)
+    # One variable after the other: (..., C) is all that is held at once.
+    each = (shares[..., n, :] @ corners[:, n].T for n in range(shares.shape[-2]))
+    return math.prod(each, start=torch.ones(())) @ f(corners)

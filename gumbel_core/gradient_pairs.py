@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gumbel_core.estimators import ZERO_TEMPERATURE_RAO, Estimator
-from gumbel_core.gradient_bench import BenchConfig, estimators_of, problem_of
+from gumbel_core.gradient_bench import BenchConfig, estimators_of, problem_of, rare_variance
 from gumbel_core.sampling import check_temperature
 
 Array = NDArray[np.float64]
@@ -75,15 +75,19 @@ def compare(config: BenchConfig, left: str, right: str, temperature: float) -> C
     counts = np.unique(np.geomspace(FIRST, config.samples, LOOKS).astype(np.int64))
     quantile = 1 - FALSE_ALARM / (2 * problem.logits.numel())
     # What is rounding has no z-score.
-    z = running_z(difference if largest >= SAME else np.zeros_like(difference), counts)
+    rare = rare_variance(problem, config.samples).numpy()
+    z = running_z(difference if largest >= SAME else np.zeros_like(difference), counts, rare)
     return Comparison(counts, z, largest, NormalDist().inv_cdf(quantile))
 
 
-def running_z(difference: Array, counts: NDArray[np.int64]) -> Array:
-    """The z-score of the mean of the first n rows (S, ...), for each n of `counts`: (L, ...)."""
+def running_z(difference: Array, counts: NDArray[np.int64], rare: Array | float = 0.0) -> Array:
+    """The z-score of the mean of the first n rows (S, ...), for each n of `counts`: (L, ...).
+
+    rare: what is added to the variance of each entry, (...): see `rare_variance`
+    """
     n = counts.reshape(-1, *[1] * (difference.ndim - 1))
     mean = difference.cumsum(0)[counts - 1] / n
     variance = np.maximum(0.0, (difference**2).cumsum(0)[counts - 1] / n - mean**2) * n / (n - 1)
-    error = np.sqrt(variance / n)
+    error = np.sqrt((variance + rare) / n)
     # Entries that never differ, as a masked category's, have no scatter and no difference.
     return np.divide(mean, error, out=np.zeros_like(mean), where=error > 0)
