@@ -7,11 +7,15 @@ import torch
 from numpy.typing import NDArray
 
 from gumbel_core.functions import FUNCTIONS
-from gumbel_core.gradient_bench import BenchConfig, estimators_of, problem_of
+from gumbel_core.gradient_bench import TEMPERATURES, BenchConfig, Curve, estimators_of, problem_of
 
 Array = NDArray[np.float64]
 
 ARROWS = 60
+# Twice as dense as the bench: between two of them a drag follows a straight line, and an estimate bends.
+FRAMES: tuple[float, ...] = tuple(
+    np.geomspace(TEMPERATURES[0], TEMPERATURES[-1], 2 * len(TEMPERATURES) - 1).tolist()
+)
 
 
 def single_estimates(
@@ -27,6 +31,16 @@ def single_estimates(
             for tau in temperatures
         ]
     )
+
+
+def means_between(curve: Curve, temperatures: Sequence[float]) -> Array:
+    """The curve's means at other temperatures (T, N, K), linear in the logarithm between its points."""
+    known, wanted = np.log(curve.temperatures), np.log(temperatures)
+    means = np.stack([point.mean for point in curve.points])
+    after = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+    share = np.clip((wanted - known[after - 1]) / (known[after] - known[after - 1]), 0, 1)[:, None, None]
+    between: Array = (1 - share) * means[after - 1] + share * means[after]
+    return between
 
 
 def after_step(config: BenchConfig, gradients: Array) -> Array:
