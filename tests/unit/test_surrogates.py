@@ -6,6 +6,7 @@ p-value above 1e-4; there are some forty of them, so with other seeds right code
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,8 +15,15 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from gumbel_core import surrogates
-from gumbel_core.surrogates import SURROGATES, conditional_gumbels, one_hot
+from gumbel_core.sampling import gumbel_noise
+from gumbel_core.surrogates import (
+    RAO_DRAWS,
+    SURROGATES,
+    conditional_gumbels,
+    gumbel_rao,
+    one_hot,
+)
+from tests.unit.known_gradients import through
 
 Array = NDArray[np.float64]
 
@@ -52,10 +60,7 @@ def draws(
     name: str, f: Callable[[Tensor], Tensor], temperature: float = 1.0, count: int = DRAWS, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Samples (count, K), and the gradient of f of each with respect to its own logits (count, K)."""
-    logits = LOGITS.expand(count, -1).clone().requires_grad_()
-    z = SURROGATES[name].sample(logits, temperature, generator=seeded(seed))
-    (gradient,) = torch.autograd.grad(f(z).sum(), logits)
-    return z.detach(), gradient
+    return through(SURROGATES[name].sample, LOGITS.expand(count, -1), f, temperature, seed)
 
 
 def exact_gradient(f: Callable[[Tensor], Tensor]) -> Tensor:
@@ -160,7 +165,7 @@ def softmax(logits: Array) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def slope(z: Array) -> Array:
+def inner(z: Array) -> Array:
     """The gradient of the quadratic at z."""
     return np.asarray((A.numpy() + A.numpy().T) @ z + B.numpy())
 
@@ -168,7 +173,7 @@ def slope(z: Array) -> Array:
 def test_each_straight_through_gradient_is_the_softmax_jacobian() -> None:
     z, gradient = draws("straight_through", quadratic, count=200)
     for row, found in zip(z.numpy(), gradient.numpy(), strict=True):
-        np.testing.assert_allclose(found, jacobian(softmax(LOGITS.numpy())) @ slope(row), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(found, jacobian(softmax(LOGITS.numpy())) @ inner(row), rtol=0, atol=1e-13)
 
 
 def test_straight_through_is_exact_for_a_linear_loss_and_for_no_more() -> None:
@@ -206,7 +211,7 @@ def test_each_reinmax_gradient_is_the_papers(temperature: float) -> None:
     for row, found in zip(z.numpy(), gradient.numpy(), strict=True):
         halfway = (softmax(logits / temperature) + row) / 2
         matrix = 2 * jacobian(halfway) - jacobian(softmax(logits)) / 2
-        np.testing.assert_allclose(found, matrix @ slope(row), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(found, matrix @ inner(row), rtol=0, atol=1e-13)
 
 
 def test_reinmax_is_exact_for_a_quadratic_loss_and_for_no_more() -> None:
@@ -278,13 +283,33 @@ def test_gumbel_rao_keeps_the_mean_of_st_gumbel_softmax_and_lowers_its_variance(
     assert rao.var(0).sum() < 0.8 * plain.var(0).sum()
 
 
-def test_gumbel_rao_of_one_draw_is_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surrogates, "RAO_DRAWS", 1)
-    _, rao = draws("gumbel_rao", quadratic, 0.5)
+def test_gumbel_rao_of_one_draw_is_no_better() -> None:
+    _, rao = through(partial(gumbel_rao, draws=1), LOGITS.expand(DRAWS, -1), quadratic, 0.5)
     _, plain = draws("st_gumbel_softmax", quadratic, 0.5, seed=1)
     assert z_scores(rao, plain).abs().max() < FAR
     # Equal in law: the ratio of variances is 1 up to the heavy tails of 20,000 draws.
     assert 0.9 < rao.var(0).sum() / plain.var(0).sum() < 1.1
+
+
+def test_each_gumbel_rao_gradient_is_the_mean_over_its_draws() -> None:
+    """Paulus et al. 2021, eq. 8: mean over r of J(x_r) f'(D) / tau, J(x) = diag(x) - x x'."""
+    logits, temperature, count = LOGITS.expand(50, -1), 0.7, 3
+    z, gradient = through(partial(gumbel_rao, draws=count), logits, quadratic, temperature)
+    # Its generator draws the winner first, and the other noise after it.
+    generator = seeded()
+    winner = one_hot((gumbel_noise((50, K), generator=generator, dtype=LOGITS.dtype) + logits).argmax(-1), z)
+    assert torch.equal(winner, z)
+    noise = conditional_gumbels(logits, winner, count, generator=generator).numpy()
+    for row, found in enumerate(gradient.numpy()):
+        relaxed = [softmax((LOGITS.numpy() + noise[r, row]) / temperature) for r in range(count)]
+        matrix = sum(jacobian(x) for x in relaxed) / count / temperature
+        np.testing.assert_allclose(found, matrix @ inner(z[row].numpy()), rtol=0, atol=1e-12)
+
+
+def test_gumbel_raos_draws_are_ten_unless_it_is_told() -> None:
+    wanted = through(partial(gumbel_rao, draws=RAO_DRAWS), LOGITS.expand(100, -1), quadratic)
+    assert torch.equal(draws("gumbel_rao", quadratic, count=100)[1], wanted[1])
+    assert RAO_DRAWS == 10
 
 
 def test_one_hot() -> None:
