@@ -110,6 +110,10 @@ async def warm_up(_app: st.App) -> AsyncIterator[None]:
     # A process's first optimiser imports PyTorch's compiler: two seconds for the toy's first visitor.
     for module in ("gumbel_core", "scipy.stats", "pages.components", "torch._dynamo"):
         importlib.import_module(module)
+    torch = importlib.import_module("torch")
+    # Visitors' small tensors gain nothing from a second thread, and two of them at once would fight for it.
+    # A training run sets its own.
+    torch.set_num_threads(1)
     # What stands now stays: the garbage collector need not walk through all of torch again and again.
     gc.freeze()
     yield

@@ -227,7 +227,13 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "exact": Estimator("Exact", exact, True, False, NOTHING, 0, "enumeration"),
     "reinforce": Estimator("REINFORCE", reinforce, True, False, NOTHING, 1, "Williams 1992"),
     "reinforce_loo": Estimator(
-        "Leave-one-out", reinforce_loo, True, False, NOTHING, LOO_DRAWS, "Kool et al. 2019, eq. 7"
+        f"Leave-one-out of {LOO_DRAWS}",
+        reinforce_loo,
+        True,
+        False,
+        NOTHING,
+        LOO_DRAWS,
+        "Kool et al. 2019, eq. 7",
     ),
     "straight_through": _biased(
         "Straight-through", _SAMPLE["straight_through"], False, SLOPE, "Bengio et al. 2013"

@@ -16,7 +16,7 @@ from torch import Tensor
 Function = Callable[[Tensor], Tensor]
 
 HIDDEN, NETWORK_SEED = 16, 6
-# Numbers beyond it leave a difference of two values no digit in single precision.
+# Numbers beyond it leave a difference of two values few digits in single precision.
 MAX_NUMBER = 1e4
 
 
@@ -108,7 +108,7 @@ class Kind:
 
     build: from its numbers and N
     formula, joint: in LaTeX, of one variable and of several
-    reads: what its numbers are, in words; empty where it reads none
+    symbol, reads: what its numbers are called in the formula and in words; empty where it reads none
     count, defaults: how many numbers it reads for N variables of K categories, and which ones untyped
     climbs: whether it is a reward; otherwise it is a loss
     says: why one would look at it
@@ -117,6 +117,7 @@ class Kind:
     build: Callable[[Tensor, int], Function]
     formula: str
     joint: str
+    symbol: str
     reads: str
     count: Callable[[int, int], int]
     defaults: Callable[[int, int], tuple[float, ...]]
@@ -126,32 +127,33 @@ class Kind:
 
 FUNCTIONS: Mapping[str, Kind] = {
     "linear": Kind(
-        linear, r"w \cdot z", r"\sum_n w \cdot z_n", "a weight for each category", _each_category, _rising,
-        climbs=True, says="Each category has a reward, and a mixture has the mixed one.",
+        linear, r"w \cdot z", r"\sum_n w \cdot z_n", "w", "a weight for each category", _each_category,
+        _rising, climbs=True, says="Each category has a reward, and a mixture has the mixed one.",
     ),
     "squares": Kind(
-        squares, r"w \cdot z^2", r"\sum_n w \cdot z_n^2", "a weight for each category", _each_category,
+        squares, r"w \cdot z^2", r"\sum_n w \cdot z_n^2", "w", "a weight for each category", _each_category,
         _rising, climbs=True,
         says="At the corners the same as linear: what differs lies between them, where no draw ever is.",
     ),
     "quadratic": Kind(
-        quadratic, r"\lVert z - t \rVert^2", r"\lVert \bar z - t \rVert^2", "a target for each category",
+        quadratic, r"\lVert z - t \rVert^2", r"\lVert \bar z - t \rVert^2", "t", "a target for each category",
         _each_category, _last, climbs=False, says="The squared distance from a target.",
     ),
     "table": Kind(
         table, r"r \cdot z", r"\sum_{k_1, k_2, \ldots} r_{k_1 k_2 \ldots}\, z_{1 k_1} z_{2 k_2} \cdots",
-        "a reward for each combination", _each_combination, _places, climbs=True,
+        "r", "a reward for each combination", _each_combination, _places, climbs=True,
         says="A bandit: rewards stand at the corners alone, and between them is their expectation.",
     ),
     "network": Kind(
-        network, r"v \cdot \tanh(W z)", r"v \cdot \tanh(W z)", "", lambda variables, categories: 0,
+        network, r"v \cdot \tanh(W z)", r"v \cdot \tanh(W z)", "", "", lambda variables, categories: 0,
         lambda variables, categories: (), climbs=False,
         says="Sixteen tanh units: smooth, and of no low degree.",
     ),
     "distance": Kind(
         distance, r"\lvert \textstyle\sum_k k\, z_k - t \rvert",
-        r"\lvert \textstyle\sum_{nk} k\, z_{nk} - t \rvert", "the target", lambda variables, categories: 1,
-        _middle, climbs=False, says="The toy's loss, with a kink where the target is.",
+        r"\lvert \textstyle\sum_{nk} k\, z_{nk} - t \rvert", "t", "the target",
+        lambda variables, categories: 1, _middle, climbs=False,
+        says="The toy's loss, of the places 0, 1 and so on, with a kink where the target is.",
     ),
 }  # fmt: skip
 

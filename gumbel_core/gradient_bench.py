@@ -32,8 +32,8 @@ from gumbel_core.surrogates import RAO_DRAWS
 
 Array = NDArray[np.float64]
 
-# Three decades, from where single precision fails to where a sample is all but uniform.
-TEMPERATURES: tuple[float, ...] = tuple(10 ** (-2 + eighth / 8) for eighth in range(25))
+# Four decades in sixths, from where single precision fails to where a sample is uniform.
+TEMPERATURES: tuple[float, ...] = tuple(10 ** (-2 + sixth / 6) for sixth in range(25))
 SAMPLES = (100, 1_000_000)
 VARIABLES = (1, 6)
 RAO = (1, 50)
@@ -41,12 +41,10 @@ RAO = (1, 50)
 QUICK_SAMPLES, QUICK_ENTRIES = 10_000, 60_000
 # Entries held at once, Gumbel-Rao's draws included.
 CHUNK = 2**22
-# Up to a tenth of the samples: the bias is not known any better than that.
-MEANS_OF = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
-# A category that is expected so rarely in all samples may be missing from them, and its scatter with it.
+# Combinations that are expected so rarely, all together, may be missing from the samples with their scatter.
 RARE = 50
-# Below it, in units of the exact gradient squared, a variance is single precision's rounding.
-ROUNDING = 1e-10
+# Below these, in units of the exact gradient and of its square, bias and variance are rounding.
+BIAS_ROUNDING, VARIANCE_ROUNDING = 1e-4, 1e-12
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,22 @@ class Problem:
     f: Function
     gradient: Tensor
 
-    @property
+    @cached_property
+    def corners(self) -> Tensor:
+        """Every combination of categories, (C, N, K)."""
+        return enumerate_corners(self.logits)
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """The combinations' probabilities, (C,)."""
+        return corner_probabilities(self.logits)
+
+    @cached_property
+    def values(self) -> Tensor:
+        """f at the combinations, (C,)."""
+        return self.f(self.corners)
+
+    @cached_property
     def unit(self) -> float:
         """The exact gradient's length, in which all is measured; 1 where it is 0."""
         length = self.gradient.norm().item()
@@ -107,7 +120,7 @@ class Moments:
     floor: what `off` would be on average without any bias, from the variance and from `rare_variance`
     variance: of one estimate, summed over its entries
     vanished: the share of samples whose whole gradient is exactly 0
-    seconds: for one estimate, on this machine, in a call for all
+    seconds: of one thread's processor time for one estimate, in a call for all
     """
 
     temperature: float
@@ -128,8 +141,12 @@ class Moments:
 
     @property
     def is_seen(self) -> bool:
-        """Whether a bias stands out of the scatter: by chance once in 370 times or less."""
-        return not self.unbiased and self.off > 3 * self.floor and self.off**2 > ROUNDING
+        """Whether a bias is beyond three times what scatter alone makes, and beyond rounding.
+
+        By chance that is once in a few hundred times; more often at a tau so small that a few samples which
+        are all but tied make up the whole mean.
+        """
+        return not self.unbiased and self.off > 3 * self.floor and self.off > BIAS_ROUNDING
 
     def mse(self, means_of: int) -> float:
         """The mean squared error of the mean of so many estimates."""
@@ -176,12 +193,20 @@ class Curve:
         """Of the mean of so many estimates, at each temperature."""
         return np.array([point.mse(means_of) for point in self.points])
 
-    def best(self, means_of: int) -> Moments:
-        """The point with the least mean squared error of a mean of so many."""
-        return self.points[int(self.mse(means_of).argmin())]
+    def best(self, means_of: int) -> Moments | None:
+        """The point with the least mean squared error of a mean of so many; none where all have the same."""
+        error = self.mse(means_of)
+        if len(error) == 1 or np.ptp(error) <= 1e-3 * error.max():
+            return None
+        return self.points[int(error.argmin())]
 
     def _each(self, name: str) -> Array:
         return np.array([getattr(point, name) for point in self.points], dtype=np.float64)
+
+
+def means_for(samples: int) -> list[int]:
+    """Sizes of means whose error so many samples tell: up to a tenth, for the bias is known no better."""
+    return [size for size in (1, 10, 100, 1_000) if size <= samples / 10]
 
 
 @lru_cache(maxsize=64)
@@ -198,18 +223,19 @@ def problem_of(config: BenchConfig) -> Problem:
 
 
 def rare_variance(problem: Problem, samples: int) -> Tensor:
-    """What the combinations with a rare category add to the variance of one estimate, (N, K), in units.
+    """What the rarest combinations add to the variance of one estimate, (N, K), in units.
 
-    Samples that lack a rare category look as if they had no scatter, and their mean as if it were biased. So
-    what they may lack is added from enumeration, as it stands in REINFORCE with the baseline E f or without,
-    whichever scatters more.
+    Samples that lack them look as if they had no scatter, and their mean as if it were biased. So what they
+    may lack is added from enumeration, as it stands in REINFORCE with the baseline E f or without, whichever
+    scatters more.
     """
-    corners, weights = enumerate_corners(problem.logits), corner_probabilities(problem.logits)
-    shares, values = problem.logits.softmax(-1), problem.f(corners)
-    rare = weights * (corners * (shares * samples < RARE)).flatten(1).any(-1)
-    reach = torch.maximum(values.abs(), (values - weights @ values).abs())
-    score = (corners - shares) * reach.reshape(-1, 1, 1)
-    return (rare.reshape(-1, 1, 1) * score.square()).sum(0) / problem.unit**2
+    order = problem.weights.argsort()
+    rare = order[problem.weights[order].cumsum(0) * samples < RARE]
+    weights, values = problem.weights[rare], problem.values[rare]
+    reach = torch.maximum(values.abs(), (values - problem.weights @ problem.values).abs())
+    score = problem.corners[rare] - problem.logits.softmax(-1)
+    added: Tensor = ((weights * reach.square()).reshape(-1, 1, 1) * score.square()).sum(0)
+    return added / problem.unit**2
 
 
 def estimators_of(config: BenchConfig) -> Mapping[str, Estimator]:
@@ -235,14 +261,14 @@ def moments_at(
     """Measure one estimator at one temperature."""
     problem, samples = problem_of(config), config.samples
     total, squares, vanished = torch.zeros_like(problem.gradient), 0.0, 0
-    start = time.perf_counter()
+    start = time.thread_time()
     for chunk in estimates(config, name, temperature, dtype):
         # Around the exact gradient there is little to cancel.
         error = chunk.double() - problem.gradient
         total += error.sum(0)
         squares += error.square().sum().item()
         vanished += int((chunk == 0).flatten(1).all(-1).sum())
-    seconds = (time.perf_counter() - start) / samples
+    seconds = (time.thread_time() - start) / samples
     off = (total / samples).norm().item()
     variance = max(0.0, squares - samples * off**2) / (samples - 1) / problem.unit**2
     return Moments(

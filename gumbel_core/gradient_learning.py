@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gumbel_core.estimators import corner_probabilities, enumerate_corners
+from gumbel_core.estimators import enumerate_corners
 from gumbel_core.functions import FUNCTIONS, Function
 from gumbel_core.gradient_bench import BenchConfig, check_whole, estimators_of, problem_of
 from gumbel_core.sampling import check_temperature
@@ -65,11 +65,10 @@ class Goal:
 def goal_of(config: BenchConfig) -> Goal:
     """The best value at the corners, the first E[f(z)], and the corners' spread (1 where all are equal)."""
     problem = problem_of(config)
-    corners, weights = problem.f(enumerate_corners(problem.logits)), corner_probabilities(problem.logits)
-    open_ones = corners[weights > 0]
+    open_ones = problem.values[problem.weights > 0]
     best = open_ones.max() if FUNCTIONS[config.function].climbs else open_ones.min()
     spread = (open_ones.max() - open_ones.min()).item()
-    return Goal(best.item(), (weights @ corners).item(), spread or 1.0)
+    return Goal(best.item(), (problem.weights @ problem.values).item(), spread or 1.0)
 
 
 def learn(config: LearningConfig, name: str) -> Array:

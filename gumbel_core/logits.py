@@ -61,6 +61,12 @@ def parse_logits(text: str, kind: str = "logits") -> torch.Tensor:
     return (numbers / numbers.sum()).log() if kind == "probabilities" else numbers.log()
 
 
+def parse_numbers(text: str) -> tuple[float, ...]:
+    """Typed numbers of any count that the text can hold, read as `parse_logits` reads logits."""
+    entries = _checked_entries(text, MAX_TEXT)
+    return tuple(_number(entry, place) for place, entry in enumerate(entries, start=1))
+
+
 def looks_like_probabilities(logits: Sequence[float]) -> bool:
     """Whether logits were probably meant as probabilities: two or more in [0, 1] that sum to 1.
 
@@ -91,14 +97,14 @@ def split_entries(text: str) -> list[str]:
     return _split_at_marks(text) if re.search("[,;]", text) else text.split()
 
 
-def _checked_entries(text: str) -> list[str]:
+def _checked_entries(text: str, most: int = MAX_CATEGORIES) -> list[str]:
     entries = split_entries(text)
     if not any(entries):
         raise LogitsError("There is nothing to read: type numbers such as 2, 0.5, -1.")
     if "" in entries:
         raise LogitsError(_empty_entry(entries.index(""), text))
-    if len(entries) > MAX_CATEGORIES:
-        raise LogitsError(f"There are {len(entries)} numbers: at most {MAX_CATEGORIES} categories are read.")
+    if len(entries) > most:
+        raise LogitsError(f"There are {len(entries)} numbers: at most {most} categories are read.")
     return entries
 
 

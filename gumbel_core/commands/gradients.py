@@ -1,7 +1,6 @@
 """Measure bias and variance of every gradient estimator against the exact gradient, as a table."""
 
 import argparse
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,16 +11,17 @@ from gumbel_core.draw import check_shown_temperature
 from gumbel_core.estimators import ESTIMATORS
 from gumbel_core.functions import FUNCTIONS, check_numbers
 from gumbel_core.gradient_bench import (
+    BIAS_ROUNDING,
     RAO,
-    ROUNDING,
     SAMPLES,
     VARIABLES,
+    VARIANCE_ROUNDING,
     BenchConfig,
     Moments,
     curve_of,
     problem_of,
 )
-from gumbel_core.logits import parse_logits
+from gumbel_core.logits import parse_logits, parse_numbers
 from gumbel_core.surrogates import RAO_DRAWS
 
 LOGITS, FUNCTION, NUMBERS = "1, 0.5, 0, -0.5, -1", "squares", "1, 4, -1, 2, 2"
@@ -83,9 +83,9 @@ def _add_whole(parser: argparse.ArgumentParser, option: str, default: int, words
 def _numbers(args: argparse.Namespace) -> tuple[float, ...]:
     """What was typed, or none for the function's own example: ours fits our logits and f alone."""
     if args.numbers is not None:
-        return tuple(parse_logits(args.numbers).tolist())
+        return parse_numbers(args.numbers)
     ours = (args.logits, args.function) == (LOGITS, FUNCTION)
-    return tuple(parse_logits(NUMBERS).tolist()) if ours else ()
+    return parse_numbers(NUMBERS) if ours else ()
 
 
 def _problem(config: BenchConfig) -> str:
@@ -119,7 +119,7 @@ def _row(config: BenchConfig, name: str, temperatures: Sequence[float]) -> str:
 
 
 def _cell(point: Moments) -> str:
-    variance = "0" if point.variance < ROUNDING else _short(point.variance)
+    variance = "0" if point.variance < VARIANCE_ROUNDING else _short(point.variance)
     return f"{_bias(point)} / {variance}"
 
 
@@ -128,7 +128,7 @@ def _bias(point: Moments) -> str:
         return "0"
     if point.is_seen:
         return _short(point.bias)
-    return f"<{_short(max(3 * point.floor, math.sqrt(ROUNDING)))}"
+    return f"<{_short(max(3 * point.floor, BIAS_ROUNDING))}"
 
 
 def _short(value: float) -> str:

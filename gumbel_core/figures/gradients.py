@@ -22,7 +22,7 @@ ROLES: Mapping[Role, Figure] = {
     "chosen": {"color": ACCENT, "width": 3, "dash": "solid", "symbol": "circle", "size": 7},
 }
 # Below it a variance is rounding, in units of the exact gradient's squared length.
-ROUNDING = 1e-10
+ROUNDING = 1e-12
 LOOKED_AT: Sequence[Role] = ("chosen", "beside")
 # Pixels: at the left, at the right with the lines' names, over and under the panels; and a panel's share.
 LEFT, MARGIN, TOP, BOTTOM = 52, 112, 72, 44

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gumbel_core.figures.layout import ACCENT, CONTRAST, MUTED, Figure, axis, labels, layout
+from gumbel_core.figures.layout import ACCENT, MUTED, Figure, axis, labels, layout
 from gumbel_core.figures.simplex import CORNERS, HEIGHT, place
 
 Array = NDArray[np.float64]
@@ -20,20 +20,15 @@ def arrows_figure(
     tips: ArrayLike,
     mean: ArrayLike,
     names: Sequence[str],
-    beside_mean: ArrayLike | None = None,
 ) -> Figure:
     """Where one step takes the distribution from `start`: along single estimates, their mean, the gradient.
 
-    start, exact, mean, beside_mean: shares (3,); tips: (A, 3), one for each estimate
+    start, exact, mean: shares (3,); tips: (A, 3), one for each estimate
     """
     here = place(np.asarray(start, dtype=np.float64))
     ends = place(np.asarray(tips, dtype=np.float64))
     heads = [place(np.asarray(end, dtype=np.float64)) for end in (exact, mean)]
     outline = np.vstack([CORNERS, CORNERS[:1]])
-    beside = [] if beside_mean is None else [
-        _arrow(here, place(np.asarray(beside_mean, dtype=np.float64)), "the other's mean", CONTRAST, 2.5,
-               "square-open", "5px,3px")
-    ]  # fmt: skip
     return {
         "data": [
             {"type": "scatter", "mode": "lines", "x": outline[:, 0].tolist(), "y": outline[:, 1].tolist(),
@@ -44,8 +39,7 @@ def arrows_figure(
              "marker": {"color": ACCENT, "size": 5, "opacity": 0.6},
              "hovertemplate": "one estimate<extra></extra>"},
             _arrow(here, heads[0], "exact", MUTED, 5, "arrow", "solid"),
-            _arrow(here, heads[1], "mean of the estimates", ACCENT, 2.5, "circle-open", "solid"),
-            *beside,
+            _arrow(here, heads[1], "mean of many", ACCENT, 2.5, "circle-open", "solid"),
         ],
         "layout": layout(
             height=460, margin={"l": 6, "r": 6, "t": 40, "b": 80}, showlegend=True,

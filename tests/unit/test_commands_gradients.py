@@ -150,7 +150,7 @@ def test_the_seed_and_raos_draws_reach_the_bench(capsys: Streams) -> None:
         (0.056, 99.4, "0.056 / 99"),
         (2.345, 99.6, "2.3 / 100"),
         # What single precision adds is neither a bias nor a variance.
-        (1e-8, 1e-15, "<1e-05 / 0"),
+        (1e-8, 1e-15, "<0.0001 / 0"),
     ],
 )
 def test_numbers_have_two_digits(bias: float, variance: float, cell: str) -> None:
