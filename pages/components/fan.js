@@ -2,17 +2,6 @@
 // of their mean. Their own elements are moved, because a Plotly update draws the whole figure anew, which is too
 // slow for a drag. Tests hold where they go against NumPy, and against what Plotly draws there.
 
-// The points of this temperature: between two frames by its logarithm, and beyond the grid its last frame.
-export function between(temperatures, frames, tau) {
-  const next = temperatures.findIndex((grid) => grid >= tau)
-  if (next === -1) return frames[frames.length - 1]
-  if (next === 0) return frames[0]
-  const low = temperatures[next - 1], high = temperatures[next]
-  const share = Math.log(tau / low) / Math.log(high / low)
-  return frames[next - 1].map((from, index) =>
-    from.map((place, axis) => place + share * (frames[next][index][axis] - place)))
-}
-
 function groupOf(plot, trace) {
   const groups = [...plot.querySelectorAll(".scatterlayer > .trace")]
   return groups.find((group) => group.__data__?.[0]?.trace?.index === trace)
@@ -41,23 +30,15 @@ function moveFan(plot, { traces, temperatures, frames, start }, tau) {
 
 // What follows, by host: the default export runs again for every new data, its clean-up once.
 const followers = new Map()
-let latest, frame
 
-function move() {
-  frame = undefined
+onTemperature((tau) => {
   for (const [host, data] of followers) {
     const plot = document.querySelector(`.st-key-${data.figure} .js-plotly-plot`)
     if (!plot?._fullLayout) continue
-    moveFan(plot, data, latest)
+    moveFan(plot, data, tau)
     host.dataset.moves = String(Number(host.dataset.moves ?? 0) + 1)
-    host.dataset.tau = String(latest)
+    host.dataset.tau = String(tau)
   }
-}
-
-// A drag may tell of several temperatures between two frames of the display: the last one is drawn.
-document.addEventListener("temperature", ({ detail }) => {
-  latest = detail
-  frame ??= requestAnimationFrame(move)
 })
 
 export default function ({ parentElement, data }) {

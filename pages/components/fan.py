@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 _fan = st.components.v2.component(
     "fan",
     html='<span class="fan" hidden></span>',
-    js=source("fan.js"),
+    js=source("between.js", "fan.js"),
     isolate_styles=False,
 )
 

@@ -5,7 +5,6 @@
 const DECADES = [-2, 2]
 const STEPS = 400
 const ROW = 52, GAP = 25, LAST = 112
-const SVG = "http://www.w3.org/2000/svg"
 
 export const tauAt = (position) => 10 ** (DECADES[0] + (DECADES[1] - DECADES[0]) * position / STEPS)
 export const positionOf = (tau) => STEPS * (Math.log10(tau) - DECADES[0]) / (DECADES[1] - DECADES[0])
@@ -17,14 +16,6 @@ function text(value) {
   const digits = size < 0.01 ? 4 : size < 0.1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0
   const shown = size !== 0 && (size >= 1e4 || size < 0.0005) ? value.toExponential(0) : value.toFixed(size ? digits : 2)
   return shown.replaceAll("-", "−").replace("e+", "e")
-}
-
-function element(parent, name, attributes = {}, content = "") {
-  const node = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-  node.textContent = content
-  parent.append(node)
-  return node
 }
 
 // The stages of one draw at one temperature. `logits` holds -Infinity for a masked category.
@@ -225,7 +216,7 @@ class Scrub {
     this.range.onpointerup = this.range.onpointercancel = () => { this.held = false }
     this.resized = new ResizeObserver(() => { if (this.data && this.host.clientWidth !== this.width) this.lay() })
     this.resized.observe(host)
-    host.querySelector(".png").onclick = () => savePng(this.pipeline.svg)
+    host.querySelector(".png").onclick = () => savePng(this.pipeline.svg, "one_draw")
   }
 
   // Components elsewhere on the page may follow the drag.
@@ -297,29 +288,6 @@ class Scrub {
 // A masked logit travels as null, for JSON has no -Infinity. The noise is copied: a dragged bar edits it.
 const unpacked = ({ logits, noise, ...rest }) =>
   ({ ...rest, logits: logits.map((logit) => logit ?? -Infinity), noise: [...noise] })
-
-// The picture as a file: its own SVG, with the styles that it has on the screen written into it.
-function savePng(svg) {
-  const copy = svg.cloneNode(true), { width, height } = svg.getBoundingClientRect()
-  const nodes = [...svg.querySelectorAll("*")]
-  copy.querySelectorAll("*").forEach((node, index) => {
-    const style = getComputedStyle(nodes[index])
-    for (const name of ["fill", "stroke", "stroke-width", "stroke-dasharray", "paint-order", "font-family", "font-size", "font-weight"])
-      node.style.setProperty(name, style.getPropertyValue(name))
-  })
-  copy.setAttribute("width", width)
-  copy.setAttribute("height", height)
-  const image = new Image()
-  image.onload = () => {
-    const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height })
-    const context = canvas.getContext("2d")
-    context.fillStyle = getComputedStyle(svg).getPropertyValue("--st-background-color")
-    context.fillRect(0, 0, canvas.width, canvas.height)
-    context.drawImage(image, 0, 0, canvas.width, canvas.height)
-    Object.assign(document.createElement("a"), { download: "one_draw.png", href: canvas.toDataURL() }).click()
-  }
-  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`
-}
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const host = parentElement.querySelector(".scrub"), scrub = onHost(host, Scrub)

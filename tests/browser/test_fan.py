@@ -69,7 +69,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.set_content(HOST)
     page.add_script_tag(path=PLOTLY)
-    page.evaluate(LOAD, source("fan.js"))
+    page.evaluate(LOAD, source("between.js", "fan.js"))
     yield page
     page.close()
     assert wrong == []
@@ -98,7 +98,7 @@ def interpolated(frames: NDArray[np.float64], tau: float) -> NDArray[np.float64]
 def figure_at(tau: float, width: int) -> dict[str, Any]:
     """The figure that the server would draw, were it asked at this temperature."""
     tips, mean = interpolated(TIPS_AT, tau), interpolated(MEANS, tau)
-    figure = arrows_figure(START, np.array([0.4, 0.5, 0.1]), tips, mean, ["a", "b", "c"], START[::-1])
+    figure = arrows_figure(START, np.array([0.4, 0.5, 0.1]), tips, mean, ["a", "b", "c"])
     return figure | {"layout": figure["layout"] | {"width": width}}
 
 
