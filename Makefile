@@ -28,6 +28,7 @@ bench: $(VENV)/.dev $(VENV)/.chromium
 	$(BIN)/python -m benchmarks.sampling
 	$(BIN)/python -m benchmarks.toy
 	$(BIN)/python -m benchmarks.gradients
+	$(BIN)/python -m benchmarks.structures
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.browser
 	$(BIN)/python -m benchmarks.live

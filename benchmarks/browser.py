@@ -24,6 +24,7 @@ BARE_SCRIPT, REAL_SCRIPT = "benchmarks/bare_app.py", "app.py"
 BARE_CONTROL = Control("/", "slider", "height", ("ArrowRight", "ArrowLeft"))
 # All that is known of the real app: its controls, and the counters that its components keep in the page.
 TAU = Control("/", "spinbutton", "temperature", ("ArrowUp", "ArrowDown"))
+BENCH_TAU = replace(TAU, path="/gradients")
 DRAWS = Control("/many_draws", "slider", "draws", ("ArrowRight", "ArrowLeft"))
 STEP = Control("/toy_argmax", "spinbutton", "^step$", ("ArrowUp", "ArrowDown"))
 # The link puts latent 2 to its second category, so that the first click changes it, too.
@@ -36,6 +37,7 @@ CONTROLS: dict[str, Control | Places] = {
     "tau on /": TAU,
     "draws on /many_draws": DRAWS,
     "step on /toy_argmax": STEP,
+    "tau on /gradients": BENCH_TAU,
     "a cell on /vae_codes": CELL,
 }
 SCRUB = "[data-testid=scrub]"  # data-frames: how often it has drawn

@@ -23,6 +23,8 @@ page = st.navigation(
         ],
         "Why it trains": [
             st.Page("toy_argmax.py", title="The toy", icon=":material/toys:"),
+            st.Page("gradients.py", title="Bias and variance", icon=":material/call_split:"),
+            st.Page("structures.py", title="Structures", icon=":material/account_tree:"),
         ],
         "In a model": [
             st.Page("vae_training.py", title="Live training", icon=":material/monitoring:"),

@@ -13,9 +13,14 @@ import streamlit as st
 
 from gumbel_core.datasets import DATASETS
 from gumbel_core.draw import check_seed, check_shown_temperature
+from gumbel_core.estimators import ESTIMATORS, ZERO_TEMPERATURE_RAO
+from gumbel_core.functions import FUNCTIONS
+from gumbel_core.gradient_bench import RAO, VARIABLES, BenchConfig
+from gumbel_core.gradient_learning import MEANS, LearningConfig, check_rate
 from gumbel_core.gumbel_law import check_location, check_scale, check_uniform
 from gumbel_core.logits import KINDS, MAX_CATEGORIES, PRESETS
 from gumbel_core.noise_trials import WEIGHT_SUMS
+from gumbel_core.structures import scenes
 from gumbel_core.temperature import check_log_odds
 from gumbel_core.toy_argmax import ARRAYS, LAYERS, SIZES, STEPS, ToyConfig
 from gumbel_core.toy_shares import AGAINST
@@ -30,6 +35,8 @@ DRAWS = (*(step * 10**power for power in range(1, 6) for step in (1, 2, 5)), 1_0
 FORWARDS = ("soft", "straight-through")
 AS_SHUFFLED = "as shuffled"
 CODES = ("a sample", "the most probable")
+ESTIMATES = tuple(estimator.title for estimator in ESTIMATORS.values())
+BESIDE = (*ESTIMATES, ZERO_TEMPERATURE_RAO.title)
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,18 @@ FIELDS: Mapping[str, Field] = {
     "target": Field(AS_SHUFFLED, _one_of((AS_SHUFFLED, *map(str, range(SIZES[1]))))),
     "step": Field(1, _whole(STEPS, "A step")),
     "against": Field(next(iter(AGAINST)), _one_of(tuple(AGAINST))),
+    "estimator": Field(ESTIMATORS["gumbel_softmax"].title, _one_of(ESTIMATES)),
+    "beside": Field(ESTIMATORS["reinforce"].title, _one_of(BESIDE)),
+    "f": Field(BenchConfig.function, _one_of(tuple(FUNCTIONS))),
+    "f_numbers": Field("", str),
+    "variables": Field(BenchConfig.variables, _whole(VARIABLES, "The number of variables")),
+    "rao_draws": Field(BenchConfig.rao_draws, _whole(RAO, "Gumbel-Rao's R")),
+    "means": Field(LearningConfig.means_of, lambda raw: int(_one_of(tuple(map(str, MEANS)))(raw))),
+    "learn_rate": Field(LearningConfig.rate, _number(check_rate, "learning rate")),
+    "subset_k": Field(scenes.SubsetConfig.k, _whole((1, MAX_CATEGORIES), "The size of a subset")),
+    "matrix": Field("2, 0, 1; 0, 1, 0; 1, 0, 0.5", str),
+    "tree_nodes": Field(4, _whole(scenes.NODES, "The number of nodes")),
+    "tree_scores": Field("", str),
     "vae_data": Field(Setting.dataset, _one_of(tuple(DATASETS))),
     "vae_recipe": Field(Setting.recipe, _one_of(tuple(RECIPES))),
     "vae_latents": Field(Setting.latents, _whole(settings.LATENTS, "The number of latents")),

@@ -129,8 +129,11 @@ def test_every_function_of_several_variables(
 ) -> None:
     at = open_page("gradients", f=function, variables="2", preset="A masked category", tau="0.5")
     assert is_sound(at, drawn)
-    assert f"f(z) &= {FUNCTIONS[function].joint}" in equations(at)
-    assert FUNCTIONS[function].says in words(at)
+    kind = FUNCTIONS[function]
+    assert f"f(z) &= {kind.joint}" in equations(at)
+    assert kind.says in words(at)
+    numbers = kind.defaults(2, 4)
+    assert not numbers or f"{kind.symbol} &= {tex_vector(numbers, most=3)}" in equations(at)
     assert f'function_of("{function}"' in snippet(at)
     assert {f"{name} {variable}" for name in "ABCD" for variable in (1, 2)} <= set(drawn.texts("gradient_z"))
     exact = printed(snippet(at)).splitlines()[0]

@@ -9,7 +9,7 @@ from tests.browser.conftest import PHONE, Open, running_server, settle, wait_unt
 
 # The pages on which a distribution is typed, and all.
 TYPED = ["/", "/many_draws", "/temperature", "/noise"]
-PAGES = [*TYPED, "/toy_argmax", "/vae_training", "/vae_codes"]
+PAGES = [*TYPED, "/toy_argmax", "/gradients", "/structures", "/vae_training", "/vae_codes"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -23,12 +23,12 @@ def test_a_page_can_be_a_fresh_servers_first_request(browser: Browser, path: str
         page.close()
 
 
-# What reaches beyond the right edge. Equations and code scroll by themselves; Plotly clips its own layers;
-# Streamlit's sliders carry an unseen input for the keyboard.
+# What reaches beyond the right edge. Equations, code and tables scroll by themselves; Plotly clips its own
+# layers; Streamlit's sliders carry an unseen input for the keyboard.
 TOO_WIDE = """
 [...document.querySelectorAll('[data-testid=stMain] *')]
   .filter((node) => node.checkVisibility())
-  .filter((node) => !node.closest('.katex, .js-plotly-plot, [data-testid=stCode]'))
+  .filter((node) => !node.closest('.katex, .js-plotly-plot, [data-testid=stCode], [data-testid=stDataFrame]'))
   .filter((node) => !node.closest('[data-testid=stSlider] input'))
   .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
   .map((node) => node.outerHTML.slice(0, 90))

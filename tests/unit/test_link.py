@@ -51,7 +51,7 @@ def test_a_value_that_does_not_fit_is_named_with_its_reason_and_what_is_shown(
 
 
 # What a text field holds is told at the field, and is shown in the field alone.
-TEXTS = ("edits", "corners", "code_edits", "code_model")
+TEXTS = ("edits", "corners", "code_edits", "code_model", "f_numbers", "matrix", "tree_scores")
 
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in TEXTS])
