@@ -123,6 +123,13 @@ def test_a_link_that_cannot_be_read_gives_an_example(
     assert "triangle of A, B, C:" in drawn.alt("gradient_arrows")
 
 
+def test_arrows_are_of_one_variable(open_page: Open, drawn: Drawn) -> None:
+    at = open_page("gradients", variables="2")
+    assert is_sound(at, drawn)
+    assert "gradient_arrows" not in drawn.figures
+    assert len(at.info) == 1
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_of_several_variables(
     open_page: Open, drawn: Drawn, printed: Printed, function: str

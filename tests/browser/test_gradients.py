@@ -85,8 +85,9 @@ def press(page: Page, word: str) -> None:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """From a list: typed, for a finger opens it in another way than a mouse. A run would close it again."""
+    """From a list: typed, for a mouse opens it where a finger would not. A run would close it again."""
     field = page.get_by_role("combobox", name=label, exact=True)
+    field.click()
     field.fill(option)
     expect(page.get_by_role("option", name=option, exact=True)).to_be_visible()
     field.press("Enter")
@@ -127,8 +128,8 @@ def test_the_fan_follows_the_drag_to_where_the_server_draws_it(open_page: Open) 
 def test_a_link_reproduces_the_page_in_another_browser(open_page: Open) -> None:
     mine = open_page(PATH)
     untouched = words(mine)
-    type_into(mine, "Its numbers", "1, 0, 3")
     press(mine, "quadratic")
+    type_into(mine, "Its numbers", "1, 0, 3")
     mine.get_by_role("button", name="More").click()
     type_into(mine, "Variables, each with these logits", "2")
     type_into(mine, "Gumbel-Rao's R", "3")
