@@ -20,6 +20,8 @@ host => [...host.querySelectorAll(".scatterlayer > .trace")].map((group) => [
   ...[...group.querySelectorAll("path.point")].map((dot) => dot.getAttribute("transform")),
 ])
 """
+# Resolves when the display has drawn what was asked for before.
+DRAWN = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 # Every bar of progress that comes by, by its words.
 WATCH = """
 () => {
@@ -70,7 +72,7 @@ def grab(page: Page) -> FloatRect:
 
 def drag(page: Page, box: FloatRect, share: float) -> None:
     page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2, steps=12)
-    page.wait_for_timeout(200)
+    page.evaluate(DRAWN)
 
 
 def type_into(page: Page, label: str, text: str) -> None:
@@ -200,13 +202,13 @@ def test_a_phone_shows_the_whole_width_and_the_fan_under_the_thumb(open_page: Op
     page = open_page(PATH, viewport=PHONE, has_touch=True, is_mobile=True)
     press(page, "network")
     settle(page)
-    choose(page, "Estimator", "REBAR")
+    choose(page, "Estimator", "ST Gumbel-Softmax")
     choose(page, "Beside it", "Gumbel-Rao at τ = 0")
     press(page, "They scatter")
     settle(page)
     for figure in page.get_by_test_id("figure").all():
         figure.scroll_into_view_if_needed()
-        settle(page)
+    settle(page)
     assert page.evaluate(TOO_WIDE) == []
     figure = arrows(page)
     figure.scroll_into_view_if_needed()
