@@ -22,7 +22,7 @@ app: $(VENV)/.dev
 	$(BIN)/pytest -q -n 2 tests/app
 
 browser: $(VENV)/.dev $(VENV)/.chromium
-	$(BIN)/pytest -q tests/browser
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/browser
 
 bench: $(VENV)/.dev $(VENV)/.chromium
 	$(BIN)/python -m benchmarks.sampling
