@@ -9,6 +9,7 @@ randomness of step t is seeded by (seed, t), so there is no generator to keep, a
 run ends with the same bits.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,6 +33,9 @@ SHOWN = 8
 COLD = 0.1
 # What random numbers are drawn for; each has its own stream of a run's seed.
 WEIGHTS, ORDER, NOISE, RECONSTRUCTIONS = range(4)
+# Held while first weights are drawn. All threads share PyTorch's global generator: a run that begins at the
+# same time would seed it anew in the middle, or put back a state that is not the one it was found in.
+_DRAWING = threading.Lock()
 
 
 class TrainingDivergedError(RuntimeError):
@@ -283,7 +287,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 def _initialised(config: TrainConfig) -> CategoricalVAE:
     """A model with its first weights. PyTorch draws them from the global generator, which is put back."""
-    with torch.random.fork_rng(devices=[]):
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         # `torch.manual_seed` would seed every GPU's generator too, and nobody would put those back.
         torch.default_generator.manual_seed(_seed(config, WEIGHTS, 0))
         return CategoricalVAE(config.model)
