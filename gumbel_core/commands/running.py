@@ -12,9 +12,9 @@ import torch
 from tqdm import tqdm
 
 from gumbel_core.checkpoints import save
-from gumbel_core.commands.events import events_written
+from gumbel_core.checks import check_whole
 from gumbel_core.datasets import Dataset
-from gumbel_core.vae.model import check_whole
+from gumbel_core.vae.events import events_written
 from gumbel_core.vae.records import EpochRecord, EpochSummary, StepRecord
 from gumbel_core.vae.training import Training, TrainingDivergedError
 
@@ -46,7 +46,7 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
 def use_threads(count: int | None) -> None:
     """Of PyTorch, if a number was asked for. Raises ValueError for one that it cannot take."""
     if count is not None:
-        check_whole("threads", count, THREADS)
+        check_whole("The number of threads", count, THREADS)
         torch.set_num_threads(count)
 
 
