@@ -12,7 +12,7 @@ MOST_POWERS, LEAST_DECADES = 5, 0.6
 
 def tau_axis(ends: tuple[float, float], tau: float) -> Figure:
     """The axis of temperatures; its title says where the dotted line of `here` stands."""
-    marks = [mark for mark in (0.01, 0.1, 1, 10) if ends[0] * 0.999 <= mark <= ends[1] * 1.001]
+    marks = [mark for mark in (0.01, 0.1, 1, 10, 100) if ends[0] * 0.999 <= mark <= ends[1] * 1.001]
     return axis(
         f"τ (dotted: {tau:.3g})", type="log", tickvals=marks, ticktext=[f"{mark:g}" for mark in marks],
         range=[math.log10(ends[0]) - 0.03, math.log10(ends[1]) + 0.03],
