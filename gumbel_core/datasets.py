@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gumbel_core.checks import check_name
+
 PIXELS = ("grey", "dynamic", "fixed")
 # The draw that makes the fixed bits is part of the data, so every run sees the same.
 FIXED_SEED = 0
@@ -84,8 +86,7 @@ def test_labels(name: str) -> Tensor:
 
 
 def _of_name(name: str) -> Source:
-    if name not in DATASETS:
-        raise ValueError(f"There is no data set {name!r}: it is one of {', '.join(DATASETS)}.")
+    check_name("data set", name, DATASETS)
     return DATASETS[name]
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from gumbel_core.checks import check_whole
 from gumbel_core.logits import MAX_CATEGORIES, format_numbers, parse_logits
 from gumbel_core.sampling import check_temperature, gumbel_max, gumbel_noise, gumbel_softmax
 
@@ -22,9 +23,8 @@ MAX_EDIT_TEXT = 1_000
 
 
 def check_seed(seed: int) -> int:
-    """The seed, or a ValueError that says which integers are seeds."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not SEEDS[0] <= seed <= SEEDS[1]:
-        raise ValueError(f"A seed is an integer from {SEEDS[0]} to {SEEDS[1]:,}, not {seed}.")
+    """The seed, or a ValueError that says which whole numbers are seeds."""
+    check_whole("A seed", seed, SEEDS)
     return seed
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gumbel_core.checks import check_name
+
 # z (..., N, K) -> (...)
 Function = Callable[[Tensor], Tensor]
 
@@ -160,8 +162,7 @@ FUNCTIONS: Mapping[str, Kind] = {
 
 def check_numbers(name: str, numbers: Sequence[float], variables: int, categories: int) -> tuple[float, ...]:
     """The numbers of the named function, its defaults for none; or a ValueError that says what is wrong."""
-    if name not in FUNCTIONS:
-        raise ValueError(f"There is no function {name!r}: it is one of {', '.join(FUNCTIONS)}.")
+    check_name("function", name, FUNCTIONS)
     kind = FUNCTIONS[name]
     if not numbers:
         return kind.defaults(variables, categories)

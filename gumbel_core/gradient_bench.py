@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gumbel_core.checks import check_whole
 from gumbel_core.draw import check_logits, check_seed
 from gumbel_core.estimators import (
     ESTIMATORS,
@@ -298,10 +299,3 @@ def bench(config: BenchConfig, temperatures: Sequence[float] = TEMPERATURES) -> 
     """Every estimator's curve, one after the other."""
     for name in ESTIMATORS:
         yield curve_of(config, name, temperatures)
-
-
-def check_whole(what: str, value: object, limits: tuple[int, int]) -> None:
-    """A whole number within its limits, or a ValueError that says so."""
-    low, high = limits
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{what} is a whole number from {low:,} to {high:,}, not {value}.")

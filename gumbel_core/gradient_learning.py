@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gumbel_core.checks import check_whole
 from gumbel_core.estimators import enumerate_corners
 from gumbel_core.functions import FUNCTIONS, Function
-from gumbel_core.gradient_bench import BenchConfig, check_whole, estimators_of, problem_of
+from gumbel_core.gradient_bench import BenchConfig, estimators_of, problem_of
 from gumbel_core.sampling import check_temperature
 
 Array = NDArray[np.float64]

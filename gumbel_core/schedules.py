@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gumbel_core.checks import check_name
+
 # Tensors are of single precision, where a larger number is infinite.
 MOST = float(np.finfo(np.float32).max)
 
@@ -141,8 +143,7 @@ def from_json(fields: Mapping[str, Any]) -> Schedule:
     """What `to_json` wrote. Raises ValueError for a name or a field that is none."""
     numbers = dict(fields)
     name = numbers.pop("schedule", None)
-    if name not in list(SCHEDULES):
-        raise ValueError(f"There is no schedule {name!r}: it is one of {', '.join(SCHEDULES)}.")
+    check_name("schedule", name, SCHEDULES)
     try:
         return SCHEDULES[name](**numbers)
     except TypeError:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gumbel_core.checks import check_name, check_whole
 from gumbel_core.draw import check_seed
 from gumbel_core.sampling import check_temperature, gumbel_max, gumbel_noise, gumbel_softmax
 
@@ -76,21 +77,16 @@ class ToyConfig:
     target: int | None = None  # where the maximum stands; None leaves it to the shuffle
 
     def __post_init__(self) -> None:
-        if self.layer not in LAYERS:
-            raise ValueError(f"There is no layer {self.layer!r}: it is one of {', '.join(LAYERS)}.")
+        check_name("layer", self.layer, LAYERS)
         if self.arrays not in ARRAYS:
             raise ValueError(f"Arrays are {' or '.join(ARRAYS)}, not {self.arrays!r}.")
-        _check_whole("The array's length", self.n)
-        _check_range("The array's length", self.n, SIZES)
+        check_whole("The array's length", self.n, SIZES)
         _check_range("The temperature", check_temperature(self.temperature), TEMPERATURES)
         _check_range("The learning rate", self.learning_rate, LEARNING_RATES)
-        _check_whole("The number of steps", self.steps)
-        _check_range("The number of steps", self.steps, STEPS)
+        check_whole("The number of steps", self.steps, STEPS)
         check_seed(self.seed)
         if self.target is not None:
-            _check_whole("The target", self.target)
-            if not 0 <= self.target < self.n:
-                raise ValueError(f"The target is a place from 0 to {self.n - 1}, not {self.target}.")
+            check_whole("The target's place", self.target, (0, self.n - 1))
 
 
 @dataclass(frozen=True)
@@ -198,11 +194,6 @@ def _run(step: Step, run: int) -> Step:
     fields = vars(step).items()
     tensors: dict[str, Any] = {name: value[run] for name, value in fields if isinstance(value, Tensor)}
     return replace(step, **tensors)
-
-
-def _check_whole(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{what} is a whole number, not {value!r}.")
 
 
 def _check_range(what: str, value: float, limits: tuple[float, float]) -> None:

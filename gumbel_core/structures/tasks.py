@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gumbel_core.checks import check_name, check_whole
 from gumbel_core.draw import check_seed
 from gumbel_core.sampling import check_temperature, gumbel_noise
 from gumbel_core.structures import permutations, subsets, trees
@@ -34,15 +35,13 @@ class TaskConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ValueError(f"There is no task {self.task!r}: it is one of {', '.join(TASKS)}.")
+        check_name("task", self.task, TASKS)
         tau = check_temperature(self.temperature)
         if not TEMPERATURES[0] <= tau <= TEMPERATURES[1]:
             raise ValueError(
                 f"A task's temperature is {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}, not {tau:g}."
             )
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= STEPS[1]:
-            raise ValueError(f"The number of steps is a whole number from 1 to {STEPS[1]}, not {self.steps}.")
+        check_whole("The number of steps", self.steps, STEPS)
         check_seed(self.seed)
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gumbel_core.checks import check_name, check_whole
 from gumbel_core.sampling import gumbel_max, gumbel_noise, gumbel_softmax
 from gumbel_core.surrogates import one_hot
 from gumbel_core.vae.evaluation import evaluating
-from gumbel_core.vae.model import CategoricalVAE, check_name, check_whole
+from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.objective import Terms, categorical_kl, log_softmax, softplus
 
 # Of one image, or of the prior, at once.
@@ -163,7 +164,7 @@ def resampled(
 
     Raises ValueError for a temperature or a count out of range.
     """
-    check_whole("samples", count, SAMPLES)
+    check_whole("The number of samples", count, SAMPLES)
     logits = logits_of(model, image.unsqueeze(0))
     many = logits.expand(count, -1, -1)
     noise = gumbel_noise(many.shape, generator=generator)
@@ -251,7 +252,7 @@ def walk(
 @torch.no_grad()
 def prior_codes(model: CategoricalVAE, count: int, *, generator: torch.Generator | None = None) -> Tensor:
     """Codes (count, N) drawn from the prior. Raises ValueError for a count out of range."""
-    check_whole("samples", count, SAMPLES)
+    check_whole("The number of samples", count, SAMPLES)
     return gumbel_max(model.log_prior().expand(count, -1, -1), generator=generator)
 
 

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from gumbel_core import schedules
+from gumbel_core.checks import check_name, check_whole
 from gumbel_core.datasets import DATASETS, PIXELS
 from gumbel_core.draw import check_seed
 from gumbel_core.schedules import SCHEDULES, Constant, Schedule
 from gumbel_core.surrogates import SURROGATES
-from gumbel_core.vae.model import ModelConfig, check_name, check_whole
+from gumbel_core.vae.model import ModelConfig
 
 # name -> an optimiser of those parameters. `fused` updates all weights in one pass: half the time on a CPU.
 OPTIMISERS: Mapping[str, Callable[[Iterable[Tensor]], torch.optim.Optimizer]] = {
@@ -72,8 +73,8 @@ class TrainConfig:
             _check_kind("finish", self.finish, Finish)
         check_name("optimiser", self.optimiser, OPTIMISERS)
         _check_schedule("learning rate", self.learning_rate)
-        check_whole("images in a batch", self.batch, BATCHES)
-        check_whole("epochs", self.epochs, EPOCHS)
+        check_whole("The number of images in a batch", self.batch, BATCHES)
+        check_whole("The number of epochs", self.epochs, EPOCHS)
         check_seed(self.seed)
 
     def way_at(self, step: int, steps: int) -> tuple[str, Schedule]:

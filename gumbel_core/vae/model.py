@@ -7,13 +7,15 @@ After Jang et al. 2017 (arXiv:1611.01144), section 4. How z is sampled is not th
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+from gumbel_core.checks import check_name, check_whole
 
 NORMALISATIONS: Mapping[str, Callable[[int], nn.Module]] = {
     "none": lambda width: nn.Identity(),
@@ -44,14 +46,14 @@ class ModelConfig:
     prior: str = "uniform"
 
     def __post_init__(self) -> None:
-        check_whole("pixels", self.pixels, (1, MAX_PIXELS))
-        check_whole("latents", self.latents, LATENTS)
-        check_whole("categories", self.categories, CATEGORIES)
+        check_whole("The number of pixels", self.pixels, (1, MAX_PIXELS))
+        check_whole("The number of latents", self.latents, LATENTS)
+        check_whole("The number of categories", self.categories, CATEGORIES)
         for name, widths in {"encoder": self.encoder, "decoder": self.decoder}.items():
             if not isinstance(widths, tuple) or len(widths) > MAX_LAYERS:
                 raise ValueError(f"The {name} is a tuple of at most {MAX_LAYERS} widths, not {widths!r}.")
             for width in widths:
-                check_whole(f"{name}'s width", width, (1, MAX_WIDTH))
+                check_whole(f"A width of the {name}", width, (1, MAX_WIDTH))
         check_name("normalisation", self.normalisation, NORMALISATIONS)
         check_name("activation", self.activation, ACTIVATIONS)
         check_name("kind of logits", self.logits, LOGITS)
@@ -107,16 +109,3 @@ def _layers(widths: list[int], config: ModelConfig) -> nn.Sequential:
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), normalised(outputs), activated()]
     return nn.Sequential(*layers[:-2])
-
-
-def check_whole(what: str, value: object, limits: tuple[int, int]) -> None:
-    """A ValueError in a sentence, unless the value is a whole number within the limits."""
-    low, high = limits
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"The number of {what} is whole, from {low} to {high:,}, not {value!r}.")
-
-
-def check_name(what: str, name: object, names: Iterable[str]) -> None:
-    """A ValueError in a sentence, unless the name is one of the names."""
-    if name not in list(names):
-        raise ValueError(f"There is no {what} {name!r}: it is one of {', '.join(names)}.")

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
+from gumbel_core.checks import check_whole
 from gumbel_core.datasets import DATASETS
 from gumbel_core.vae.live import LOSSES, Phase, Snapshot
-from gumbel_core.vae.model import CategoricalVAE, check_whole
+from gumbel_core.vae.model import CategoricalVAE
 from gumbel_core.vae.records import EpochSummary
 from gumbel_core.vae.settings import EPOCHS
 from gumbel_core.vae.training import TrainingState
@@ -37,7 +38,7 @@ def longer(state: TrainingState, epochs: int) -> TrainingState:
 
     Raises ValueError where the run has come so far already.
     """
-    check_whole("epochs", epochs, EPOCHS)
+    check_whole("The number of epochs", epochs, EPOCHS)
     if epochs <= len(state.history):
         raise ValueError(
             f"This run has {len(state.history)} epochs behind it: it can only go on to a later one than that."

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gumbel_core.checks import check_name
 from gumbel_core.datasets import Dataset
 from gumbel_core.schedules import Constant, Geometric, OneCycle, Restarting
 from gumbel_core.vae.config import Finish, TrainConfig
-from gumbel_core.vae.model import ModelConfig, check_name
+from gumbel_core.vae.model import ModelConfig
 
 
 @dataclass(frozen=True)

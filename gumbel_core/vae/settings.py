@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from gumbel_core.checks import check_name, check_whole
 from gumbel_core.datasets import DATASETS
 from gumbel_core.draw import check_seed
 from gumbel_core.schedules import (
@@ -27,7 +28,7 @@ from gumbel_core.schedules import (
 )
 from gumbel_core.surrogates import SURROGATES
 from gumbel_core.vae.config import Finish, TrainConfig
-from gumbel_core.vae.model import ModelConfig, check_name, check_whole
+from gumbel_core.vae.model import ModelConfig
 from gumbel_core.vae.recipes import RECIPES
 
 LATENTS, CATEGORIES, MAX_CELLS = (1, 64), (2, 64), 1_024
@@ -80,8 +81,8 @@ class Setting:
     def __post_init__(self) -> None:
         check_name("data set", self.dataset, DATASETS)
         check_name("recipe", self.recipe, RECIPES)
-        check_whole("latents", self.latents, LATENTS)
-        check_whole("categories", self.categories, CATEGORIES)
+        check_whole("The number of latents", self.latents, LATENTS)
+        check_whole("The number of categories", self.categories, CATEGORIES)
         _check_cells(self.latents, self.categories)
         check_name("way to the gradient", self.way, WAYS)
         check_name("schedule", self.schedule, TEMPERATURE_SCHEDULES)
@@ -89,8 +90,8 @@ class Setting:
         _check_number("temperature's end", self.end, TEMPERATURES)
         _check_number("temperature's fall", self.fall, FALLS)
         _check_number("learning rate", self.learning_rate, RATES)
-        check_whole("images in a batch", self.batch, BATCHES)
-        check_whole("epochs", self.epochs, EPOCHS)
+        check_whole("The number of images in a batch", self.batch, BATCHES)
+        check_whole("The number of epochs", self.epochs, EPOCHS)
         _check_steps(self.dataset, self.batch, self.epochs)
         check_seed(self.seed)
 
@@ -159,16 +160,16 @@ def changes(setting: Setting) -> dict[str, object]:
 def check_live(config: TrainConfig) -> None:
     """Raises ValueError for a config, such as an uploaded card's, that asks more than a visitor may."""
     model = config.model
-    check_whole("latents", model.latents, LATENTS)
-    check_whole("categories", model.categories, CATEGORIES)
+    check_whole("The number of latents", model.latents, LATENTS)
+    check_whole("The number of categories", model.categories, CATEGORIES)
     _check_cells(model.latents, model.categories)
-    weights = _weights(model)
+    weights = weights_of(model)
     if weights > MAX_WEIGHTS:
         raise ValueError(
             f"A live run's network has at most {MAX_WEIGHTS:,} weights, and this one {weights:,}."
         )
-    check_whole("images in a batch", config.batch, BATCHES)
-    check_whole("epochs", config.epochs, EPOCHS)
+    check_whole("The number of images in a batch", config.batch, BATCHES)
+    check_whole("The number of epochs", config.epochs, EPOCHS)
     _check_steps(config.dataset, config.batch, config.epochs)
 
 
@@ -189,7 +190,7 @@ def _check_cells(latents: int, categories: int) -> None:
         )
 
 
-def _weights(model: ModelConfig) -> int:
+def weights_of(model: ModelConfig) -> int:
     """Of all linear layers, without their offsets."""
     code = model.latents * model.categories
     chains = ([model.pixels, *model.encoder, code], [code, *model.decoder, model.pixels])

@@ -143,7 +143,7 @@ def second_epoch(**changes: Any) -> Callable[[Card], None]:
     [
         (huge, "weights are not those of its model"),
         (lambda card: card["config"]["model"].update(encoder=[4]), "weights are not those"),
-        (lambda card: card["config"]["model"].update(encoder=[10**9]), "The number of encoder's width"),
+        (lambda card: card["config"]["model"].update(encoder=[10**9]), "A width of the encoder"),
         (lambda card: card["config"]["model"].update(normalisation="layer"), "weights are not those"),
         (lambda card: card["config"]["model"].update(prior="uniform"), "moments are not those"),
         (lambda card: card["config"]["model"].update(pixels=784), "other pixels"),

@@ -73,13 +73,13 @@ def test_every_layer_runs(layer: str, capsys: Streams) -> None:
     [
         ("--layer gumbel", "There is no layer 'gumbel'"),
         ("--arrays new", "Arrays are fixed or fresh"),
-        ("--n 1", "length lies between 2 and 20, not 1"),
+        ("--n 1", "length is a whole number from 2 to 20, not 1"),
         ("--temperature nan", "must be a finite number"),
         ("--temperature 0", "above 0"),
         ("--learning-rate inf", "learning rate lies between"),
-        ("--steps 101", "between 1 and 100, not 101"),
+        ("--steps 101", "from 1 to 100, not 101"),
         ("--seed -1", "A seed is"),
-        ("--target 5", "a place from 0 to 4"),
+        ("--target 5", "place is a whole number from 0 to 4"),
     ],
 )
 def test_bad_values_are_one_sentence_and_exit_2(arguments: str, reason: str, capsys: Streams) -> None:

@@ -95,7 +95,7 @@ def test_a_gradient_of_0_is_no_unit() -> None:
         ({"logits": (math.nan, 0.0)}, "none NaN"),
         ({"logits": (-math.inf, -math.inf)}, "One logit at least must be finite"),
         ({"logits": (0.0,) * 65}, "1 to 64 categories, not 65"),
-        ({"seed": -1}, "A seed is an integer"),
+        ({"seed": -1}, "A seed is a whole number"),
         ({"variables": 0}, "The number of variables is a whole number from 1 to 6, not 0"),
         ({"variables": 7}, "from 1 to 6, not 7"),
         ({"variables": 2.0}, "from 1 to 6, not 2.0"),

@@ -240,7 +240,7 @@ def test_a_forger_who_changes_nothing_is_read(files: Files) -> None:
     ("change", "reason"),
     [
         (huge, "weights are not those of its model"),
-        (lambda card: card["config"]["model"].update(encoder=[10**9]), "The number of encoder's width"),
+        (lambda card: card["config"]["model"].update(encoder=[10**9]), "A width of the encoder"),
         (lambda card: card["config"].update(dataset="mnist"), "other pixels"),
         (lambda card: card["config"].update(optimiser="sgd"), "moments are not those"),
         (lambda card: card.update(step=8), "not where its history ends"),

@@ -204,7 +204,7 @@ NO_NUMBER = "A score is a number or -inf, which masks: not a NaN, and not +inf."
         ),
         (SubsetConfig, ((0.0, NAN), 1), "One logit at least must be finite, and none NaN or +inf."),
         (SubsetConfig, ((), 1), "There must be 1 to 64 categories, not 0."),
-        (SubsetConfig, (LOGITS, 2, -1), "A seed is an integer from 0 to 2,147,483,647, not -1."),
+        (SubsetConfig, (LOGITS, 2, -1), "A seed is a whole number from 0 to 2,147,483,647, not -1."),
         (PermutationConfig, ((),), "Permutations of 2 to 6 are shown, not of 0."),
         (PermutationConfig, (((0.0,),),), "Permutations of 2 to 6 are shown, not of 1."),
         (PermutationConfig, (((0.0,) * 7,) * 7,), "Permutations of 2 to 6 are shown, not of 7."),
@@ -220,7 +220,11 @@ NO_NUMBER = "A score is a number or -inf, which masks: not a NaN, and not +inf."
             (((0.0, -INF), (0.0, -INF)),),
             "Every permutation meets a masked score: leave one open.",
         ),
-        (PermutationConfig, (SQUARE, 2**31), "A seed is an integer from 0 to 2,147,483,647, not 2147483648."),
+        (
+            PermutationConfig,
+            (SQUARE, 2**31),
+            "A seed is a whole number from 0 to 2,147,483,647, not 2147483648.",
+        ),
         (TreeConfig, (2, (0.0,)), "Graphs of 3 to 6 nodes are shown, not of 2."),
         (TreeConfig, (7, (0.0,) * 21), "Graphs of 3 to 6 nodes are shown, not of 7."),
         (TreeConfig, (4, (0.0,) * 5), "4 nodes have 6 edges, 1-2, 1-3 and so on: there are 5 numbers."),
@@ -230,7 +234,7 @@ NO_NUMBER = "A score is a number or -inf, which masks: not a NaN, and not +inf."
             (3, (0.0, -INF, -INF)),
             "The edges that are not masked do not join all nodes: there is no spanning tree.",
         ),
-        (TreeConfig, (3, (0.0,) * 3, -1), "A seed is an integer from 0 to 2,147,483,647, not -1."),
+        (TreeConfig, (3, (0.0,) * 3, -1), "A seed is a whole number from 0 to 2,147,483,647, not -1."),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_a_sentence(

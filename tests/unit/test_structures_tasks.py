@@ -281,7 +281,7 @@ def test_losses_stay_finite_at_both_ends_of_the_temperature(name: str, temperatu
         ({"steps": 501}, "The number of steps is a whole number from 1 to 500, not 501."),
         ({"steps": 2.0}, "The number of steps is a whole number from 1 to 500, not 2.0."),
         ({"steps": True}, "The number of steps is a whole number from 1 to 500, not True."),
-        ({"seed": -1}, "A seed is an integer from 0 to 2,147,483,647, not -1."),
+        ({"seed": -1}, "A seed is a whole number from 0 to 2,147,483,647, not -1."),
     ],
 )
 def test_what_is_no_run_is_refused(settings: dict[str, object], sentence: str) -> None:

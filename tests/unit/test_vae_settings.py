@@ -242,10 +242,10 @@ def test_a_card_within_the_limits_may_go_on_live(taken: dict[str, Any]) -> None:
     ("asked", "sentence"),
     [
         (code(64, 17), "64 latents of 17 categories are 1,088 cells: a live run has at most 1,024."),
-        (code(65, 2), "The number of latents is whole, from 1 to 64, not 65."),
-        ({"batch": 9}, "The number of images in a batch is whole, from 10 to 1,000, not 9."),
-        ({"batch": 1_001}, "The number of images in a batch is whole, from 10 to 1,000, not 1001."),
-        ({"epochs": 301}, "The number of epochs is whole, from 1 to 300, not 301."),
+        (code(65, 2), "The number of latents is a whole number from 1 to 64, not 65."),
+        ({"batch": 9}, "The number of images in a batch is a whole number from 10 to 1,000, not 9."),
+        ({"batch": 1_001}, "The number of images in a batch is a whole number from 10 to 1,000, not 1001."),
+        ({"epochs": 301}, "The number of epochs is a whole number from 1 to 300, not 301."),
     ],
 )
 def test_a_card_beyond_the_limits_is_refused(asked: dict[str, Any], sentence: str) -> None:
