@@ -1,18 +1,9 @@
 // The cells: a row for each latent, a column for each category. A click moves the ring here, at once, and the server
 // answers with what the new code draws. Indices count from 0; what is read counts from 1, as in the other figures.
-const SVG = "http://www.w3.org/2000/svg"
 // Pixels: the least and most of a cell's sides, the tallest grid, the room of labels, of the pictures beside it.
 const LEAST = 4, WIDEST = 30, TALLEST = 480, LEFT = 36, TOP = 36, BESIDE = 300
 const STACKED = 620
 const LABEL = 13, ROOMY = 9
-
-function element(parent, name, attributes = {}, content = "") {
-  const node = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-  node.textContent = content
-  parent.append(node)
-  return node
-}
 
 const places = (count) => [...Array(count).keys()]
 const clamped = (value, low, high) => Math.min(Math.max(value, low), high)

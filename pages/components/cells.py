@@ -43,7 +43,7 @@ _cells = st.components.v2.component(
     </div>
     """,
     css=source("cells.css"),
-    js=source("mounts.js", "pictures.js", "cells.js"),
+    js=source("mounts.js", "pictures.js", "svg.js", "cells.js"),
 )
 
 

@@ -1,15 +1,6 @@
-// Pictures of SVG: their elements, and how one is saved as a file.
-const SVG = "http://www.w3.org/2000/svg"
+// How a picture of SVG is saved as a file.
 const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity",
   "paint-order", "font-family", "font-size", "font-weight"]
-
-function element(parent, name, attributes = {}, content = "") {
-  const node = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-  node.textContent = content
-  parent.append(node)
-  return node
-}
 
 // The picture as a file: its own SVG, with the styles that it has on the screen written into it.
 function savePng(svg, name) {

@@ -22,7 +22,7 @@ _morph = st.components.v2.component(
     </div>
     """,
     css=source("morph.css"),
-    js=source("mounts.js", "between.js", "drawing.js", "morph_pictures.js", "morph.js"),
+    js=source("mounts.js", "between.js", "svg.js", "drawing.js", "morph_pictures.js", "morph.js"),
 )
 
 

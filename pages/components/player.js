@@ -2,20 +2,11 @@
 //
 // The picture is the toy's own equation from left to right, a row for each output k: W, l = W a, + g, z, and the
 // prediction, which is the centre of mass of z and so stands on the same rows. Beside it, what came back.
-const SVG = "http://www.w3.org/2000/svg"
 const SECONDS = 0.9
 const PLAY = "M4 2.5v11L13 8z", PAUSE = "M4 2.5h3v11H4zM9.5 2.5h3v11h-3z"
 // What rounds to zero at two decimals. The readout tells it in full.
 const SMALL = 0.005
 const NUMBERED_CELLS = 6, NUMBERED_ROWS = 10
-
-function element(parent, name, attributes = {}, content = "") {
-  const node = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
-  node.textContent = content
-  parent.append(node)
-  return node
-}
 
 const signed = (words) => words.replaceAll("-", "−")
 

@@ -38,7 +38,7 @@ _player = st.components.v2.component(
     </div>
     """,
     css=source("player.css"),
-    js=source("mounts.js", "player.js"),
+    js=source("mounts.js", "svg.js", "player.js"),
 )
 
 

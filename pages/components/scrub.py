@@ -26,7 +26,7 @@ _scrub = st.components.v2.component(
     </div>
     """,
     css=source("scrub.css"),
-    js=source("mounts.js", "softmax.js", "drawing.js", "scrub.js"),
+    js=source("mounts.js", "softmax.js", "svg.js", "drawing.js", "scrub.js"),
 )
 
 
