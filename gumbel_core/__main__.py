@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from gumbel_core.checkpoints import CheckpointError
-from gumbel_core.commands import evaluate, gradients, resume, sample, toy, train
+from gumbel_core.commands import evaluate, gradients, resume, sample, study, toy, train
 from gumbel_core.commands.report import FAILED, failed
 
 COMMANDS: Mapping[str, ModuleType] = {
@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, ModuleType] = {
     "resume": resume,
     "evaluate": evaluate,
     "sample": sample,
+    "study": study,
 }
 INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell expects after Ctrl-C, and of a pipe that is gone
 

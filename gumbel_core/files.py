@@ -1,10 +1,14 @@
-"""Files that are replaced whole or not at all."""
+"""Files and folders that are replaced whole or not at all."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-# How the name of a file begins that is not in place yet. Only a process that is killed leaves one behind.
+# How the name of a file or a folder begins that is not in place yet. Only a process that is killed leaves
+# one behind.
 NEW = ".new-"
 
 
@@ -16,7 +20,8 @@ def _umask() -> int:
 
 
 # A temporary file is its maker's alone; what is in place is for whom the umask lets.
-MODE = 0o666 & ~_umask()
+UMASK = _umask()
+MODE = 0o666 & ~UMASK
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -28,6 +33,48 @@ def replace_file(path: Path, content: bytes) -> None:
         _replace(path, content)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def replace_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Make the folder hold these files by name, in the place of whatever was there.
+
+    Between the old one and the new one there may be none: who is killed then finds that it is missing.
+    Raises OSError.
+    """
+    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=NEW))
+    try:
+        for name, content in files.items():
+            replace_file(beside / name, content)
+        beside.chmod(0o777 & ~UMASK)
+        if path.exists():
+            shutil.rmtree(path)
+        beside.replace(path)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Whether nobody else holds the folder; if so it is ours until the end of the block, or of the process.
+
+    Where the system has no such locks, nobody ever holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield True
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -4,9 +4,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from gumbel_core.runs import Saved
 from gumbel_core.vae.codes import latent_kl, loss_of, pictures_of, sweep
 from gumbel_core.vae.edits import MOST, Edit, edited, parse_edits, written
-from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
 from pages.components.cells import CodeOnShow, cells
 from pages.components.code import show_code

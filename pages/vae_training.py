@@ -4,9 +4,9 @@ import streamlit as st
 
 from gumbel_core.datasets import DATASETS
 from gumbel_core.figures.vae import losses_figure
+from gumbel_core.runs import Begun, Saved
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LOSSES, LiveRun, Phase, Snapshot
-from gumbel_core.vae.runs import Begun, Saved
 from gumbel_core.vae.settings import Setting
 from pages.components.code import csv_text, show_code
 from pages.components.figure import figure

@@ -1,4 +1,4 @@
-"""Waiting for a run: no test waits for a time to pass, each waits for a state."""
+"""Waiting for a run or a process: no test waits for a time to pass, each waits for a state."""
 
 import time
 from collections.abc import Callable
@@ -18,6 +18,15 @@ def reached(run: LiveRun, state: Callable[[Snapshot], bool]) -> Snapshot:
             return snapshot
         time.sleep(0.01)
     raise AssertionError(f"The run is still {run.snapshot().phase}.")
+
+
+def until(happened: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:
+    """Return as soon as it has happened. What is waited for is told by the error."""
+    give_up = time.monotonic() + patience
+    while not happened():
+        if time.monotonic() > give_up:
+            raise AssertionError(f"There still is no {what}.")
+        time.sleep(0.01)
 
 
 def in_phase(phase: Phase) -> Callable[[Snapshot], bool]:

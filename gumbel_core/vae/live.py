@@ -103,7 +103,7 @@ class LiveRun:
         self._lock = threading.Lock()
         self._asked = deque[Future[TrainingState]]()
         self._frame_due, self._has_slot = 0.0, False
-        self._phase, self._message = Phase.QUEUED, ""
+        self._phase, self._message, self._diverged = Phase.QUEUED, "", False
         self._final: TrainingState | None = None
         self._record: StepRecord | None = None
         self._epochs: tuple[EpochSummary, ...] = ()
@@ -152,6 +152,12 @@ class LiveRun:
     def phase(self) -> Phase:
         with self._lock:
             return self._phase
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it failed because a loss or a gradient was not finite any more."""
+        with self._lock:
+            return self._diverged
 
     def snapshot(self) -> Snapshot:
         with self._lock:
@@ -211,6 +217,8 @@ class LiveRun:
         # These say in a sentence what is wrong.
         except (TrainingDivergedError, DataError, ValueError) as error:
             end, message = Phase.FAILED, str(error)
+            with self._lock:
+                self._diverged = isinstance(error, TrainingDivergedError)
         # Whatever a disk or a library says belongs to whoever watches: a thread has nobody else to tell.
         except Exception as error:
             log.exception("A live run failed.")

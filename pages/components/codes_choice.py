@@ -12,11 +12,11 @@ from torch import Tensor
 from gumbel_core.checkpoints import Checkpoint
 from gumbel_core.datasets import CLASSES, unit
 from gumbel_core.draw import SEEDS
+from gumbel_core.runs import Saved
 from gumbel_core.sampling import gumbel_max
 from gumbel_core.strokes import FORMATS
 from gumbel_core.vae.codes import logits_of
 from gumbel_core.vae.model import CategoricalVAE
-from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import as_bytes
 from pages.components.link import CODES, FIELDS
 from pages.components.live_runs import Images, images_of, readable, runs

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gumbel_core.figures.vae_code import usage_figure
 from gumbel_core.figures.vae_inside import classes_figure, information_figure, walk_figure
+from gumbel_core.runs import Saved
 from gumbel_core.vae.codes import (
     ORDERS,
     best_code,
@@ -24,7 +25,6 @@ from gumbel_core.vae.codes import (
 )
 from gumbel_core.vae.evaluation import DEAD
 from gumbel_core.vae.portrait import Portrait, nearest_in_code, nearest_in_pixels, portrait
-from gumbel_core.vae.runs import Saved
 from gumbel_core.vae.views import SAMPLES, as_bytes
 from pages.components.code import download_csv
 from pages.components.codes_choice import Choice, encoded, model_of, other_format

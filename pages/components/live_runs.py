@@ -27,10 +27,11 @@ from gumbel_core.datasets import (
     unit,
     with_pixels,
 )
+from gumbel_core.machine import cores
+from gumbel_core.runs import Runs, Saved
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LOOKED_AT
 from gumbel_core.vae.past import snapshot_of
-from gumbel_core.vae.runs import Runs, Saved
 from gumbel_core.vae.sharing import GRACE, Lease, Slots
 from gumbel_core.vae.training import Training, TrainingState
 from pages.components.words import plain
@@ -50,7 +51,7 @@ def runs() -> Runs:
     The environment says how many train at once (GUMBEL_LIVE_RUNS, else one a core), and for how many seconds
     a run goes on unwatched (GUMBEL_LIVE_GRACE).
     """
-    slots = Slots(_said("GUMBEL_LIVE_RUNS", os.cpu_count() or 1))
+    slots = Slots(_said("GUMBEL_LIVE_RUNS", cores()))
     return Runs(slots, grace=_said("GUMBEL_LIVE_GRACE", round(GRACE)))
 
 

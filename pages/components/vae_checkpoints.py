@@ -7,8 +7,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 import streamlit as st
 
 from gumbel_core.packing import MAX_PACKED, packed, unpacked
+from gumbel_core.runs import Begun, Saved
 from gumbel_core.vae.past import longer
-from gumbel_core.vae.runs import Begun, Saved
 from gumbel_core.vae.settings import EPOCHS, check_live
 from pages.components.live_runs import kept, on_disk, readable, resumed, runs
 from pages.components.words import plain

@@ -7,10 +7,10 @@ import numpy as np
 
 from gumbel_core.datasets import DATASETS
 from gumbel_core.figures.vae import Losses
+from gumbel_core.runs import Earlier
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LOSSES, Phase, Snapshot
 from gumbel_core.vae.recipes import PUBLISHED
-from gumbel_core.vae.runs import Earlier
 from gumbel_core.vae.settings import Setting, changes, setting_of
 
 ORDINALS = {1: "first", 2: "second", 3: "third"}

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from torchvision import datasets as theirs
 
-from gumbel_core.vae.runs import Runs
+from gumbel_core.runs import Runs
 from pages.components.live_runs import on_disk, runs
 from tests.app.codes import ROOT, Shown, stand_ins
 from tests.waiting import PATIENCE

@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.checkpoints import load as load_checkpoint
 from gumbel_core.datasets import DATASETS, DataError, enlarged, load
+from gumbel_core.runs import Begun, Runs
 from gumbel_core.vae.live import Phase
 from gumbel_core.vae.recipes import RECIPES
-from gumbel_core.vae.runs import Begun, Runs
 from gumbel_core.vae.settings import THEN_REINMAX, Setting, setting_of
 from pages.components.link import not_taken
 from pages.components.live_runs import CHECKPOINTS

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.datasets import Dataset, load
 from gumbel_core.packing import packed
+from gumbel_core.runs import Begun, Runs
 from gumbel_core.vae.live import Phase
-from gumbel_core.vae.runs import Begun, Runs
 from pages.components.live_runs import shipped
 from tests.waiting import ended, reached
 

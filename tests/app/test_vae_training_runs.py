@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from gumbel_core.datasets import DataError, Dataset
 from gumbel_core.figures.layout import Figure
+from gumbel_core.runs import Begun, Runs
 from gumbel_core.vae.live import Phase, Snapshot
-from gumbel_core.vae.runs import Begun, Runs
 from gumbel_core.vae.settings import Setting, setting_of
 from gumbel_core.vae.sharing import Slots
 from pages.components.vae_setting import KEYS

@@ -43,7 +43,7 @@ def forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def test_the_environment_says_how_many_train_at_once(
     said: str, taken: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 5)
+    monkeypatch.setattr("pages.components.live_runs.cores", lambda: 5)
     monkeypatch.setenv("GUMBEL_LIVE_RUNS", said)
     monkeypatch.setenv("GUMBEL_LIVE_GRACE", "7")
     runs.cache_clear()

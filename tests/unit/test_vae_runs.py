@@ -12,10 +12,10 @@ from dataclasses import replace
 import pytest
 
 from gumbel_core.datasets import load
+from gumbel_core.runs import EARLIER, SAVED, Begun, Runs, Saved
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LiveRun, Phase
 from gumbel_core.vae.model import ModelConfig
-from gumbel_core.vae.runs import EARLIER, SAVED, Begun, Runs, Saved
 from gumbel_core.vae.sharing import Slots
 from gumbel_core.vae.training import Training
 from tests.unit.conftest import Clock

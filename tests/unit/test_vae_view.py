@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gumbel_core.runs import Earlier
 from gumbel_core.vae.live import LOSSES, Phase, Snapshot
 from gumbel_core.vae.objective import Terms
 from gumbel_core.vae.records import EpochSummary
-from gumbel_core.vae.runs import Earlier
 from gumbel_core.vae.settings import Setting, setting_of
 from pages.components.vae_view import comparable, losses_alt, losses_of, progress, published, title_of
 

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from gumbel_core.studies.grid import Study
+from gumbel_core.studies.live import LiveStudy
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LiveRun, Snapshot
 from gumbel_core.vae.sharing import GRACE, Lease, Slots
@@ -65,6 +67,7 @@ class Owned:
     begun: int = 0
     earlier: deque[Earlier] = field(default_factory=lambda: deque(maxlen=EARLIER))
     saved: deque[Saved] = field(default_factory=lambda: deque(maxlen=SAVED))
+    study: LiveStudy | None = None
 
 
 class Runs:
@@ -87,10 +90,10 @@ class Runs:
             return self._of(owner).now
 
     def has_any(self, owner: str) -> bool:
-        """Whether there is anything to watch over: a run, an earlier one, a checkpoint."""
+        """Whether there is anything to watch over: a run, an earlier one, a checkpoint, a study."""
         with self.lock:
             owned = self._of(owner)
-            return bool(owned.now or owned.earlier or owned.saved)
+            return bool(owned.now or owned.earlier or owned.saved or owned.study)
 
     def earlier(self, owner: str) -> tuple[Earlier, ...]:
         """The runs before the current one, oldest first."""
@@ -111,6 +114,21 @@ class Runs:
             begun.run.start()
             before, owned.now = owned.now, begun
         self._put_aside(owner, before)
+        return begun
+
+    def study(self, owner: str) -> LiveStudy | None:
+        with self.lock:
+            return self._of(owner).study
+
+    def begin_study(self, owner: str, study: Study, make: Callable[[TrainConfig], Training]) -> LiveStudy:
+        """Start a study, in the place of the owner's current one. Raises ValueError for too large a one."""
+        with self.lock:
+            owned = self._of(owner)
+            begun = LiveStudy(study, make, self.slots, owned.lease)
+            begun.start()
+            before, owned.study = owned.study, begun
+        if before:
+            before.stop()
         return begun
 
     def reset(self, owner: str) -> None:
@@ -155,4 +173,5 @@ class Runs:
         """Nobody has watched for longer than `kept`, and nothing trains any more."""
         if owned.lease.unwatched <= self.kept:
             return False
-        return owned.now is None or owned.now.run.phase.ended
+        ended = owned.now is None or owned.now.run.phase.ended
+        return ended and (owned.study is None or owned.study.phase.ended)
