@@ -30,6 +30,7 @@ bench: $(VENV)/.dev $(VENV)/.chromium
 	$(BIN)/python -m benchmarks.gradients
 	$(BIN)/python -m benchmarks.structures
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.browser
 	$(BIN)/python -m benchmarks.live
 
@@ -38,7 +39,7 @@ $(VENV)/.runtime: requirements.txt
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt requirements-cluster.txt
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@
 
