@@ -29,6 +29,7 @@ page = st.navigation(
         "In a model": [
             st.Page("vae_training.py", title="Live training", icon=":material/monitoring:"),
             st.Page("vae_codes.py", title="Inside a code", icon=":material/apps:"),
+            st.Page("studies.py", title="Studies", icon=":material/science:"),
         ],
     }
 )

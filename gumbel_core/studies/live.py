@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from math import ceil
 
-from gumbel_core.datasets import DATASETS
 from gumbel_core.studies.grid import RunKey, Study, config_of
 from gumbel_core.studies.results import Results, Run
 from gumbel_core.vae.config import TrainConfig
 from gumbel_core.vae.live import LiveRun, Phase
-from gumbel_core.vae.settings import check_live, weights_of
+from gumbel_core.vae.settings import check_live, steps_of, weights_of
 from gumbel_core.vae.sharing import Lease, Slots
 from gumbel_core.vae.training import Training, TrainingState
 
@@ -137,7 +136,7 @@ def check_live_study(study: Study) -> None:
     configs = [config_of(study, key) for key in study.keys]
     for config in configs:
         check_live(config)
-    steps = sum(DATASETS[config.dataset].train // config.batch * config.epochs for config in configs)
+    steps = sum(map(steps_of, configs))
     if steps > MAX_STEPS:
         most = max(1, study.epochs * MAX_STEPS // steps)
         raise ValueError(

@@ -173,6 +173,11 @@ def check_live(config: TrainConfig) -> None:
     _check_steps(config.dataset, config.batch, config.epochs)
 
 
+def steps_of(config: TrainConfig) -> int:
+    """Of a run, over all of its epochs."""
+    return DATASETS[config.dataset].train // config.batch * config.epochs
+
+
 def _check_steps(dataset: str, batch: int, epochs: int) -> None:
     steps = DATASETS[dataset].train // batch * epochs
     if steps > MAX_STEPS:

@@ -4,7 +4,7 @@ Streamlit keeps in the URL, from page to page, what a visitor has moved; what ca
 drops at the first page change. So the frame puts it back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -14,13 +14,16 @@ _address = st.components.v2.component(
     js="""
 export default function ({ data }) {
   const url = new URL(location.href)
-  for (const [name, value] of Object.entries(data.query)) url.searchParams.set(name, value)
+  for (const [name, values] of Object.entries(data.query)) {
+    url.searchParams.delete(name)
+    for (const value of values) url.searchParams.append(name, value)
+  }
   if (url.href !== location.href) history.replaceState(history.state, "", url)
 }
 """,
 )
 
 
-def keep_in_address(query: Mapping[str, str]) -> None:
+def keep_in_address(query: Mapping[str, Sequence[str]]) -> None:
     """Put these parameters into the address bar, without an entry in the browser's history."""
     _address(key="address", data={"query": dict(query)})

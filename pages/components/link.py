@@ -21,6 +21,8 @@ from gumbel_core.gumbel_law import check_location, check_scale, check_uniform
 from gumbel_core.logits import KINDS, MAX_CATEGORIES, PRESETS
 from gumbel_core.noise_trials import WEIGHT_SUMS
 from gumbel_core.structures import scenes
+from gumbel_core.studies import grid
+from gumbel_core.surrogates import SURROGATES
 from gumbel_core.temperature import check_log_odds
 from gumbel_core.toy_argmax import ARRAYS, LAYERS, SIZES, STEPS, ToyConfig
 from gumbel_core.toy_shares import AGAINST
@@ -37,11 +39,17 @@ AS_SHUFFLED = "as shuffled"
 CODES = ("a sample", "the most probable")
 ESTIMATES = tuple(estimator.title for estimator in ESTIMATORS.values())
 BESIDE = (*ESTIMATES, ZERO_TEMPERATURE_RAO.title)
+# Those that a model is trained with, by title.
+TRAINED = tuple(ESTIMATORS[name].title for name in SURROGATES)
+STUDY_LOSSES = ("last epoch", "test set")
 
 
 @dataclass(frozen=True)
 class Field:
-    """A query parameter: its default, and a check of its raw text that raises ValueError with the reason."""
+    """A query parameter: its default, and a check of its raw text that raises ValueError with the reason.
+
+    One whose default is a list stands in the query once for each of its values.
+    """
 
     default: Any
     check: Callable[[str], object]
@@ -123,6 +131,14 @@ def _setting(field: str, name: str) -> Callable[[str], float]:
     return _number(check, name)
 
 
+def _held(tau: float) -> float:
+    """A temperature of a study."""
+    low, high = settings.TEMPERATURES
+    if not low <= tau <= high:
+        raise ValueError(f"A study's temperatures are numbers from {low:g} to {high:g}.")
+    return tau
+
+
 def _code_tau(tau: float) -> float:
     if not 0.1 <= tau <= 5:
         raise ValueError("The temperature here is a number from 0.1 to 5.")
@@ -196,6 +212,19 @@ FIELDS: Mapping[str, Field] = {
     "code_tau": Field(1.0, _number(_code_tau, "temperature")),
     "code_target": Field(1, _whole((0, 9_999), "A test image's place")),
     "code_order": Field(next(iter(ORDERS)), _one_of(tuple(ORDERS))),
+    # Which of these a study has is told beside it.
+    "study": Field("shipped: temperature-digits", str),
+    "study_estimator": Field(ESTIMATORS["gumbel_softmax"].title, _one_of(TRAINED)),
+    "study_tau": Field(1.0, _number(_held, "temperature")),
+    "study_loss": Field(STUDY_LOSSES[0], _one_of(STUDY_LOSSES)),
+    "st_data": Field("digits", _one_of(tuple(DATASETS))),
+    "st_recipe": Field("small", _one_of(tuple(RECIPES))),
+    "st_taus": Field("0.1, 0.5, 1, 5", str),
+    "st_estimators": Field(
+        [ESTIMATORS[name].title for name in ("gumbel_softmax", "reinmax")], _one_of(TRAINED)
+    ),
+    "st_seeds": Field(2, _whole(grid.SEEDS, "The number of seeds")),
+    "st_epochs": Field(10, _whole(settings.EPOCHS, "The number of epochs")),
 }
 
 
@@ -219,33 +248,56 @@ def not_taken(query: Mapping[str, str]) -> list[str]:
         except ValueError as error:
             shown, reason = plain(query[name][:24]), plain(str(error))
             sentences.append(
-                f"The link's {name} = {shown} is not taken. {reason} Shown instead: {field.default}."
+                f"The link's {name} = {shown} is not taken. {reason} Shown instead: {listed(field.default)}."
             )
     return sentences
+
+
+def listed(value: Any) -> str:
+    """A bound value in words."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def say_what_was_not_taken() -> None:
     """On a session's first run, before any widget exists: what the link asked for and does not get."""
     state = st.session_state
     if "_not_taken" not in state:
-        state["_not_taken"] = state["_to_say"] = not_taken(st.query_params.to_dict())
-        _drop_overflowing()
+        state["_not_taken"] = state["_to_say"] = not_taken(_single_values())
+        _drop_unfit()
     for sentence in state["_to_say"]:
         st.warning(sentence, icon=":material/link_off:")
     state["_to_say"] = []
 
 
-def _drop_overflowing() -> None:
-    """Take numbers too large for a float out of the query, and run again without them.
+def _single_values() -> dict[str, str]:
+    """The query with one value for each name: of a list's the first that does not fit, else the last one."""
+    query = st.query_params
+    return {name: next(filter(_unfit(name), query.get_all(name)), query[name]) for name in query}
 
-    Streamlit drops every other number that does not fit by itself; at this one a whole-number field raises.
+
+def _unfit(name: str) -> Callable[[str], bool]:
+    """Whether a list's field refuses a value."""
+    return lambda raw: _is_list(name) and bool(not_taken({name: raw}))
+
+
+def _is_list(name: str) -> bool:
+    return name in FIELDS and isinstance(FIELDS[name].default, list)
+
+
+def _drop_unfit() -> None:
+    """Take what Streamlit would take amiss out of the query, and run again without it.
+
+    It drops in silence what does not fit. But at a number too large for a float a whole-number field raises,
+    and of a list it drops one value and keeps the others, where our word is of them all.
     """
-    infinite = [
-        name for name, raw in st.query_params.to_dict().items() if name in FIELDS and _is_infinite(raw)
+    wrong = [
+        name
+        for name, raw in _single_values().items()
+        if name in FIELDS and (_is_infinite(raw) or _unfit(name)(raw))
     ]
-    for name in infinite:
+    for name in wrong:
         del st.query_params[name]
-    if infinite:
+    if wrong:
         st.rerun()
 
 
@@ -263,10 +315,14 @@ def keep_values() -> None:
             st.session_state[name] = st.session_state[name]
 
 
-def moved() -> dict[str, str]:
-    """The bound values that are not at their defaults, as the URL writes them."""
+def moved() -> dict[str, list[str]]:
+    """The bound values that are not at their defaults, as the URL writes them: of a list each by itself."""
     state = st.session_state
-    return {name: str(state[name]) for name in DEFAULTS if state.get(name, DEFAULTS[name]) != DEFAULTS[name]}
+    values = {name: state[name] for name in DEFAULTS if state.get(name, DEFAULTS[name]) != DEFAULTS[name]}
+    return {
+        name: [*map(str, value)] if isinstance(value, list) else [str(value)]
+        for name, value in values.items()
+    }
 
 
 def rerun_page() -> None:

@@ -9,7 +9,7 @@ from tests.browser.conftest import PHONE, Open, running_server, settle, wait_unt
 
 # The pages on which a distribution is typed, and all.
 TYPED = ["/", "/many_draws", "/temperature", "/noise"]
-PAGES = [*TYPED, "/toy_argmax", "/gradients", "/structures", "/vae_training", "/vae_codes"]
+PAGES = [*TYPED, "/toy_argmax", "/gradients", "/structures", "/vae_training", "/vae_codes", "/studies"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -223,6 +223,7 @@ def test_a_name_is_never_markup(open_page: Open, path: str) -> None:
         ("/temperature", "corners", f"{IMAGE},"),
         ("/many_draws", "preset", IMAGE),
         ("/vae_codes", "code_edits", IMAGE),
+        ("/studies", "study", IMAGE),
     ],
 )
 def test_a_link_is_quoted_and_never_markup(open_page: Open, path: str, field: str, text: str) -> None:

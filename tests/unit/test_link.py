@@ -1,5 +1,6 @@
 """A link's values: what is not taken is said once, in a sentence, with the visitor's text made harmless."""
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,9 @@ from pages.components.words import plain
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_default_passes_its_own_check(name: str) -> None:
-    assert not_taken({name: str(FIELDS[name].default)}) == []
+    default = FIELDS[name].default
+    for value in default if isinstance(default, list) else [default]:
+        assert not_taken({name: str(value)}) == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,9 @@ def test_a_value_that_does_not_fit_is_named_with_its_reason_and_what_is_shown(
 
 
 # What a text field holds is told at the field, and is shown in the field alone.
-TEXTS = ("edits", "corners", "code_edits", "code_model", "f_numbers", "matrix", "tree_scores")
+TEXTS = (
+    "edits", "corners", "code_edits", "code_model", "f_numbers", "matrix", "tree_scores", "study", "st_taus",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in TEXTS])
@@ -79,3 +84,43 @@ def test_it_is_said_once_a_session() -> None:
     at.query_params["tau"] = "nan"
     assert len(at.run().warning) == 1
     assert len(at.run().warning) == 0
+
+
+LISTED = """
+import streamlit as st
+from pages.components.link import FIELDS, TRAINED, say_what_was_not_taken
+say_what_was_not_taken()
+st.pills("Estimators", TRAINED, selection_mode="multi", default=FIELDS["st_estimators"].default,
+         key="st_estimators", bind="query-params")
+"""
+
+
+def test_of_a_list_each_value_is_read() -> None:
+    at = AppTest.from_string(LISTED, default_timeout=30)
+    at.query_params["st_estimators"] = ["ReinMax", "Gumbel-Rao", "Straight-through"]
+    at.run()
+    assert not at.warning
+    assert at.pills(key="st_estimators").value == ["ReinMax", "Gumbel-Rao", "Straight-through"]
+
+
+@pytest.mark.parametrize("values", [["ReinMax", "nobody", "Gumbel-Rao"], ["nobody", "ReinMax"], ["nobody"]])
+def test_of_a_list_with_a_value_that_does_not_fit_nothing_is_taken(values: list[str]) -> None:
+    at = AppTest.from_string(LISTED, default_timeout=30)
+    at.query_params["st_estimators"] = values
+    at.run()
+    (told,) = at.warning
+    assert told.value.startswith("The link's st_estimators = nobody is not taken. ")
+    assert told.value.endswith("Shown instead: Gumbel-Softmax, ReinMax.")
+    assert at.pills(key="st_estimators").value == ["Gumbel-Softmax", "ReinMax"]
+
+
+def test_a_list_that_was_moved_is_written_value_by_value() -> None:
+    script = "import streamlit as st; from pages.components.link import moved; st.json(moved())"
+    at = AppTest.from_string(script, default_timeout=30)
+    at.session_state["st_estimators"] = ["ReinMax", "Gumbel-Rao"]
+    at.session_state["st_seeds"] = 3
+    at.session_state["st_epochs"] = FIELDS["st_epochs"].default
+    assert json.loads(at.run().json[0].value) == {
+        "st_estimators": ["ReinMax", "Gumbel-Rao"],
+        "st_seeds": ["3"],
+    }
