@@ -64,8 +64,9 @@ def cluster(scheduler: str) -> Iterator[Workers]:
         raise StudyError(
             "Dask is not installed here: pip install -r requirements-cluster.txt, or leave --scheduler out."
         ) from None
-    # Of a scheduler that goes away it logs a traceback; we say it in a sentence.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # Of a scheduler that goes away they log tracebacks; we say it in a sentence.
+    for name in ("distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:

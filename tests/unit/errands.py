@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from tests.waiting import until
 
 # Seconds that an errand may be held up: longer than any test is patient.
-HELD = 300.0
+HELD = 90.0
 
 
 def failing(sentence: str) -> None:

@@ -15,11 +15,11 @@ from tests.unit.study_commands import kept, left, on_a_thread, session, started,
 from tests.waiting import until
 
 # More runs than ten lives can do.
-EPOCHS, SEEDS, LIVES = 2, 30, 10
+EPOCHS, SEEDS, LIVES = 2, 44, 10
 NAMES = {f"small-seed{seed}" for seed in range(SEEDS)}
 # What a life comes to at least, and how many seconds it may have from there.
 STAGES = ("opened", "a run", "two runs", "writing")
-LONGEST = 0.5
+LONGEST = 0.3
 
 
 @pytest.fixture
