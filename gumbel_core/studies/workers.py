@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
 
+from gumbel_core.machine import cores
 from gumbel_core.studies.results import StudyError
 
 # Seconds that a scheduler may take to answer, and a worker to end.
@@ -75,9 +76,22 @@ def cluster(scheduler: str) -> Iterator[Workers]:
         # Two runs of one config would be taken for the same without `pure=False`.
         executor = client.get_executor(pure=False)
         try:
+            _check_package(executor, scheduler)
             yield Workers(executor, (KilledWorker,))
         finally:
             executor.shutdown(wait=False)
+
+
+def _check_package(executor: Executor, scheduler: str) -> None:
+    """Have a function of ours carried out: whoever cannot load this package says so before the first run."""
+    try:
+        executor.submit(cores).result()
+    # What a cluster raises that has another environment than ours, nobody can list.
+    except Exception as error:
+        raise StudyError(
+            f"The cluster at {scheduler} cannot load this package ({type(error).__name__}): start its "
+            "scheduler and its workers in the package's folder, with python -m."
+        ) from None
 
 
 class Processes(ThreadPoolExecutor):

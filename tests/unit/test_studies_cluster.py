@@ -32,14 +32,14 @@ class Cluster:
 
 
 @contextmanager
-def dask(log: Path, role: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A scheduler or a worker, with all that it says in a file."""
+def dask(log: Path, folder: Path, role: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A scheduler or a worker that is started in that folder, with all that it says in a file."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{role}", *arguments, "--no-dashboard"]
     # Whatever data the command has are on another machine.
     environment = os.environ | {"GUMBEL_DATA_DIR": str(log.parent / "no data")}
     with (
         log.open("wb") as out,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as process,
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out) as process,
     ):
         try:
             yield process
@@ -53,18 +53,25 @@ def said(words: str, log: Path) -> bool:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler on a free port, and two workers that have registered with it."""
+    """A scheduler and two workers that know this package."""
+    with dask_cluster(tmp_path, folder=ROOT) as cluster:
+        yield cluster
+
+
+@contextmanager
+def dask_cluster(tmp_path: Path, *, folder: Path) -> Iterator[Cluster]:
+    """A scheduler on a free port, and two workers that have registered with it, all started in a folder."""
     about, logs = tmp_path / "scheduler.json", [tmp_path / f"worker-{number}.log" for number in range(2)]
     # With --no-dashboard there still is a port for it, and another scheduler may have the usual one.
     where = ["--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"]
     with ExitStack() as stack:
         scheduler = stack.enter_context(
-            dask(tmp_path / "scheduler.log", "scheduler", *where, "--scheduler-file", str(about))
+            dask(tmp_path / "scheduler.log", folder, "scheduler", *where, "--scheduler-file", str(about))
         )
         until(lambda: about.exists() and about.read_text().endswith("}"), "scheduler")
         address = json.loads(about.read_text())["address"]
         options = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path)]
-        workers = tuple(stack.enter_context(dask(log, "worker", address, *options)) for log in logs)
+        workers = tuple(stack.enter_context(dask(log, folder, "worker", address, *options)) for log in logs)
         for log in logs:
             until(partial(said, "Registered to", log), "worker")
         yield Cluster(address, scheduler, workers)
@@ -134,6 +141,17 @@ def test_ctrl_c_leaves_a_cluster_to_others(cluster: Cluster, tmp_path: Path) -> 
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert sorted(told(out)) == NAMES[:2]
+
+
+def test_a_cluster_without_the_package_is_one_sentence(tmp_path: Path) -> None:
+    with dask_cluster(tmp_path, folder=tmp_path) as cluster:
+        arguments = words(tmp_path / "study", "--scheduler", cluster.address)
+        with started(arguments, tmp_path / "temporary") as process:
+            out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    (sentence,) = err.splitlines()
+    assert sentence.startswith(f"The cluster at {cluster.address} cannot load this package (")
+    assert kept(tmp_path / "study") == set()
 
 
 def test_a_worker_without_the_data_is_one_sentence(cluster: Cluster, tmp_path: Path) -> None:
