@@ -81,8 +81,12 @@ class LiveStudy:
         place, part = 0, 0.0
         if live and not phase.ended:
             now = live.snapshot()
-            place, part = now.place, now.step / max(1, now.steps)
+            part = now.step / max(1, now.steps)
             phase = phase if now.phase.ended else now.phase
+            if phase is Phase.QUEUED:
+                # Between two runs it is in the line for a blink; it waits where others have all slots.
+                place = now.place if now.place > 1 or not self._slots.free else 0
+                phase = Phase.QUEUED if place else Phase.PREPARING
         return StudySnapshot(phase, place, message, runs, key, (len(runs) + part) / len(self.study))
 
     def state(self, key: RunKey) -> TrainingState | None:

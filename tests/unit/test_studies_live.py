@@ -391,3 +391,19 @@ def test_a_crash_in_the_middle_of_a_run_is_told_and_is_no_divergence(begin: Begi
     study = replace(STUDY, epochs=2)
     failed = ended(begin(lambda config: Crashing(config, DIGITS), study=study))
     assert (failed.phase, failed.message, failed.runs) == (Phase.FAILED, "The run failed: out of memory", ())
+
+
+@pytest.mark.parametrize(("free", "told"), [(1, (Phase.PREPARING, 0)), (0, (Phase.QUEUED, 1))])
+def test_a_study_waits_only_where_others_have_all_slots(
+    free: int, told: tuple[Phase, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A run that has entered the line, and whose thread has not looked yet whether it is its turn.
+    monkeypatch.setattr("gumbel_core.vae.live.threading.Thread.start", lambda thread: None)
+    slots = Slots(1)
+    slots.free = free
+    study = LiveStudy(STUDY, training_of, slots)
+    live = LiveRun(lambda: training_of(config_of(STUDY, KEYS[0])), slots)
+    live.start()
+    study._live, study._phase = live, Phase.TRAINING
+    snapshot = study.snapshot()
+    assert (snapshot.phase, snapshot.place) == told
