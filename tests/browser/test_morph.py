@@ -74,7 +74,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def load(page: Page, width: int) -> None:
-    code = source("mounts.js", "between.js", "drawing.js", "morph_pictures.js", "morph.js")
+    code = source("mounts.js", "between.js", "svg.js", "drawing.js", "morph_pictures.js", "morph.js")
     page.evaluate(LOAD, [code, source("morph.css"), width])
 
 
