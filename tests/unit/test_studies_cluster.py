@@ -84,7 +84,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(cluster: Cluster, tmp_pa
         assert process.stdout
         first = process.stdout.readline()
         cluster.workers[0].kill()
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (0, "")
     # Each once: a line is printed for each folder that is written.
     assert sorted(told(first + out)) == sorted(kept(folder)) == NAMES
@@ -117,7 +117,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence_and_the_runs_are_kept(
         assert process.stdout
         first = process.stdout.readline()
         cluster.scheduler.kill()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (2, "The scheduler let go of the study's runs.\n")
     before = kept(folder)
     assert set(told(first + out)) == before == {f"small-seed{row['seed']}" for row in rows(folder)}
@@ -131,14 +131,14 @@ def test_ctrl_c_leaves_a_cluster_to_others(cluster: Cluster, tmp_path: Path) -> 
         assert process.stdout
         process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (130, "")
     assert out.splitlines()[-1].startswith(f"Stopped: {len(kept(folder))} of {SEEDS} runs are kept.")
     assert left(temporary) == []
     # The workers take the next one.
     arguments = words(tmp_path / "other", "--scheduler", cluster.address)
     with started(arguments, temporary) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (0, "")
     assert sorted(told(out)) == NAMES[:2]
 
@@ -147,7 +147,7 @@ def test_a_cluster_without_the_package_is_one_sentence(tmp_path: Path) -> None:
     with dask_cluster(tmp_path, folder=tmp_path) as cluster:
         arguments = words(tmp_path / "study", "--scheduler", cluster.address)
         with started(arguments, tmp_path / "temporary") as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=180)
     assert (process.returncode, out) == (2, "")
     (sentence,) = err.splitlines()
     assert sentence.startswith(f"The cluster at {cluster.address} cannot load this package (")
@@ -159,7 +159,7 @@ def test_a_worker_without_the_data_is_one_sentence(cluster: Cluster, tmp_path: P
     write_kmnist(data / "KMNIST/raw")
     arguments = words(folder, "--dataset", "kmnist", "--scheduler", cluster.address)
     with started(arguments, tmp_path / "temporary", GUMBEL_DATA_DIR=str(data)) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, out) == (2, "")
     (sentence,) = err.splitlines()
     assert sentence.startswith(f"The data set kmnist is not in the folder {tmp_path / 'no data'}: ")
