@@ -19,7 +19,7 @@ from pages.components.link import FIELDS, TRAINED
 from pages.components.live_runs import fresh, runs
 from pages.components.studies_choice import title_of
 from pages.components.studies_shelf import YOURS
-from pages.components.vae_view import ORDINALS
+from pages.components.vae_view import in_line
 from pages.components.words import plain
 
 NAMES = {ESTIMATORS[name].title: name for name in SURROGATES}
@@ -65,9 +65,7 @@ def progress(snapshot: StudySnapshot, study: Study, at_once: int) -> str:
     over, total = len(snapshot.runs), len(study)
     match snapshot.phase:
         case Phase.QUEUED:
-            place = ORDINALS.get(snapshot.place, f"number {snapshot.place}")
-            many = "One run trains" if at_once == 1 else f"{at_once} runs train"
-            return f"{many} here at a time. The next of this study is {place} in the line."
+            return in_line("The next of this study", snapshot.place, at_once)
         case Phase.STOPPED:
             return f"Stopped after {over} of {total} runs."
         case Phase.ABANDONED:

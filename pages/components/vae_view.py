@@ -58,9 +58,7 @@ def progress(snapshot: Snapshot, config: TrainConfig, at_once: int) -> str:
     step = f"step {snapshot.step:,} of {snapshot.steps:,}"
     match snapshot.phase:
         case Phase.QUEUED:
-            place = ORDINALS.get(snapshot.place, f"number {snapshot.place}")
-            many = "One run trains" if at_once == 1 else f"{at_once} runs train"
-            return f"{many} here at a time. This one is {place} in the line."
+            return in_line("This one", snapshot.place, at_once)
         case Phase.PREPARING:
             return "Reading the images."
         case Phase.TRAINING:
@@ -78,6 +76,12 @@ def progress(snapshot: Snapshot, config: TrainConfig, at_once: int) -> str:
             return snapshot.message
         case Phase.DONE:
             return f"Done: {snapshot.steps:,} steps."
+
+
+def in_line(what: str, place: int, at_once: int) -> str:
+    """Where somebody waits, of whom `at_once` train."""
+    many = "One run trains" if at_once == 1 else f"{at_once} runs train"
+    return f"{many} here at a time. {what} is {ORDINALS.get(place, f'number {place}')} in the line."
 
 
 def _time_left(snapshot: Snapshot) -> str:
