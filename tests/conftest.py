@@ -4,7 +4,7 @@ by itself."""
 import contextlib
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,14 @@ from streamlit.testing.v1 import AppTest
 torch.set_num_threads(1)
 
 PAGES = Path(__file__).parent.parent / "pages"
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> Iterator[None]:
+    """A command sets the threads of its process, which here is that of all tests, and with them the last
+    bits of a loss."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 import logging
 import multiprocessing
 import os
+import secrets
+import shutil
 import signal
-import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -13,13 +15,13 @@ from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecu
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from types import FrameType
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from gumbel_core.machine import cores
 from gumbel_core.studies.results import StudyError
 
-# Seconds that a scheduler may take to answer, and a worker to end.
+# Seconds that a scheduler may take to answer, and a worker to hear that its parent is gone.
 PATIENCE, GRACE = 10.0, 3
 
 # What tells a worker to end, where the system knows of it.
@@ -142,7 +144,9 @@ class _Process:
 
     def __init__(self) -> None:
         self._pipe, theirs = SPAWN.Pipe()
-        self._process = SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
+        # Its own, for one that is killed leaves its temporary files to us. It is there when the process is.
+        self._folder = Path(tempfile.gettempdir()) / f"gumbel-worker-{secrets.token_hex(8)}"
+        self._process = SPAWN.Process(target=_serve, args=(theirs, self._folder), daemon=True)
         self._process.start()
         # Nobody else holds its end: when the process ends, so does whatever is read from it.
         theirs.close()
@@ -166,14 +170,18 @@ class _Process:
         """Have no more functions for it, and wait for its end."""
         self._pipe.close()
         self._process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _serve(pipe: "Connection[Any, Any]") -> None:
-    """A worker's life. It leaves Ctrl-C to its parent, ends in order, and does not outlive its parent."""
+def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
+    """A worker's life. It leaves Ctrl-C to its parent, takes its temporary files with it, and does not
+    outlive its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in ENDS:
-        signal.signal(number, _end)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+        signal.signal(number, lambda *_: _end(folder))
+    threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
+    folder.mkdir(mode=0o700)
+    tempfile.tempdir = str(folder)
     # The parent closes its end when it has nothing more to do.
     with suppress(EOFError, OSError):
         while True:
@@ -191,18 +199,19 @@ def _answer(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[bool,
         return False, error
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    # Once is enough: what is told to a whole group of processes is told to each of them by its parent, too.
-    for other in ENDS:
-        signal.signal(other, lambda *_: None)
-    # TensorBoard's thread complains where the temporary folder is taken away under it.
+def _end(folder: Path) -> NoReturn:
+    """At once. An exception would have to find its way out of whatever is being done, and of destructors."""
+    # TensorBoard's thread writes on meanwhile, and complains where its folder is taken away under it.
     threading.excepthook = lambda _: None
-    # Whatever swallows the exception, such as a destructor, does not keep the worker.
-    signal.alarm(GRACE)
-    sys.exit(1)
+    gone = folder.with_suffix(".gone")
+    # Under another name nobody adds a file to it while it is removed.
+    with suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    os._exit(1)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: Path) -> None:
     """A parent that is killed cannot say so, and a worker in the middle of a run would go on to its end."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -210,4 +219,4 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         # Where the signal does not wake it.
         time.sleep(GRACE)
-        os._exit(1)
+        _end(folder)

@@ -1,10 +1,13 @@
 """What the tests send workers to do: small things that can be watched, held up and ended from outside."""
 
+import itertools
 import os
 import signal
 import struct
 import sys
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,21 +24,29 @@ def failing(sentence: str) -> None:
 
 def held(folder: Path, name: str) -> int:
     """Tell the own process's id in a file, keep a temporary folder, and wait to be let go: the id."""
-    with TemporaryDirectory(prefix="held-", dir=folder):
+    with TemporaryDirectory() as temporary, _written(Path(temporary)):
         _tell(folder / f"{name}.pid")
         until((folder / f"{name}.go").exists, "word to go on", patience=HELD)
     return os.getpid()
 
 
-def deaf(folder: Path, name: str) -> None:
-    """Go on whatever happens, as a run does whose `SystemExit` falls into a destructor."""
-    _tell(folder / f"{name}.pid")
-    give_up = time.monotonic() + HELD
-    while time.monotonic() < give_up:
-        try:
-            time.sleep(0.01)
-        except SystemExit:
-            _tell(folder / f"{name}.heard")
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """A thread makes file after file there, as TensorBoard's may at any time."""
+    over = threading.Event()
+
+    def write() -> None:
+        for number in itertools.cycle(range(100)):
+            if over.is_set():
+                return
+            with suppress(OSError):
+                (folder / str(number)).touch()
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
 
 
 def cut_off() -> None:

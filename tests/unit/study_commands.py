@@ -82,8 +82,8 @@ def kept(folder: Path) -> set[str]:
 
 
 def left(temporary: Path) -> list[Path]:
-    """The temporary folders of runs. PyTorch has one of its own, and leaves it."""
-    return list(temporary.glob("gumbel-study-*"))
+    """The temporary folders of runs and workers. PyTorch has one of its own, and leaves it."""
+    return list(temporary.glob("gumbel-*"))
 
 
 def told(out: str) -> list[str]:

@@ -27,14 +27,6 @@ NAMES = [f"small-{estimator}-tau{tau}-seed{seed}" for seed in range(2) for estim
 Streams = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """On a thread of this process, a run sets PyTorch's threads for all tests."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "processes", on_a_thread)

@@ -38,14 +38,6 @@ EPOCH = re.compile(
 Streams = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The commands set PyTorch's threads for their process, which here is the tests'."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
 def train(folder: Path, *arguments: str, epochs: int = 2) -> int:
     return main([*TRAIN, "--epochs", str(epochs), "--out", str(folder), *arguments])
 

@@ -1,12 +1,10 @@
 """A study that is killed at ten random moments and started again ends with the table of one that is not."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-import torch
 
 from gumbel_core.__main__ import main
 from gumbel_core.commands import study
@@ -23,14 +21,12 @@ LONGEST = 0.3
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
+def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """The table of a study that nobody kills."""
-    threads = torch.get_num_threads()
     with monkeypatch.context() as patched:
         patched.setattr(study, "processes", on_a_thread)
         assert main(words(tmp_path / "undisturbed", epochs=EPOCHS, seeds=SEEDS)) == 0
-    yield table(tmp_path / "undisturbed")
-    torch.set_num_threads(threads)
+    return table(tmp_path / "undisturbed")
 
 
 def test_a_study_that_is_killed_again_and_again_ends_with_the_same_table(

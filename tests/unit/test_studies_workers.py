@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from gumbel_core.datasets import load
 from gumbel_core.studies.grid import Study, config_of
 from gumbel_core.studies.work import Task, carried_out
 from gumbel_core.studies.workers import Workers, processes
-from tests.unit.errands import alive, cut_off, deaf, failing, held, let_go, pid_of
+from tests.unit.errands import alive, cut_off, failing, held, let_go, pid_of
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +36,13 @@ with processes(2) as workers:
 """
 
 
-def temporary(folder: Path) -> list[Path]:
-    """The temporary folders of errands that are not over."""
-    return list(folder.glob("held-*"))
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the workers have their temporary folders."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 def test_results_and_exceptions_come_back_and_no_process_stays(tmp_path: Path) -> None:
@@ -58,7 +63,9 @@ def test_results_and_exceptions_come_back_and_no_process_stays(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_dies_costs_its_own_run_only(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_worker_that_dies_costs_its_own_run_only(
+    number: signal.Signals, tmp_path: Path, temporary: Path
+) -> None:
     with processes(2) as workers:
         killed = workers.executor.submit(held, tmp_path, "killed")
         neighbour = workers.executor.submit(held, tmp_path, "neighbour")
@@ -75,8 +82,7 @@ def test_a_worker_that_dies_costs_its_own_run_only(number: signal.Signals, tmp_p
         assert not alive(pids["killed"])
     assert not alive(new)
     assert multiprocessing.active_children() == []
-    # Who is killed leaves its temporary folder; who is told to end does not.
-    assert len(temporary(tmp_path)) == (number is signal.SIGKILL)
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_worker_that_dies_while_its_result_is_under_way_is_not_waited_for() -> None:
@@ -103,18 +109,18 @@ def ended_by_ctrl_c(count: int) -> Iterator[Workers]:
         raise KeyboardInterrupt
 
 
-def test_ctrl_c_ends_all_runs_and_leaves_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_ends_all_runs_and_leaves_nothing(tmp_path: Path, temporary: Path) -> None:
     with ended_by_ctrl_c(2) as workers:
         first, second, waiting = (workers.executor.submit(held, tmp_path, name) for name in "abc")
         pids = [pid_of(tmp_path, name) for name in "ab"]
-        assert len(temporary(tmp_path)) == 2
+        assert len(list(temporary.iterdir())) == 2
     assert not any(map(alive, pids))
     assert multiprocessing.active_children() == []
     assert isinstance(first.exception(0), workers.died)
     assert isinstance(second.exception(0), workers.died)
     assert waiting.cancelled()
     assert not (tmp_path / "c.pid").exists()
-    assert temporary(tmp_path) == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_ctrl_c_while_a_process_begins_carries_nothing_out(tmp_path: Path) -> None:
@@ -128,27 +134,23 @@ def test_ctrl_c_while_a_process_begins_carries_nothing_out(tmp_path: Path) -> No
     assert multiprocessing.active_children() == []
 
 
-def test_a_run_that_does_not_hear_is_ended_all_the_same(tmp_path: Path) -> None:
-    with ended_by_ctrl_c(1) as workers:
-        run = workers.executor.submit(deaf, tmp_path, "run")
-        pid = pid_of(tmp_path, "run")
-    assert (tmp_path / "run.heard").exists()
-    assert not alive(pid)
-    assert isinstance(run.exception(0), workers.died)
-
-
-def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path: Path, temporary: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
     # What Python says of the parent's semaphores when it is killed is nobody's concern.
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as parent:
         assert parent.stdout
         pids = [int(parent.stdout.readline()), pid_of(tmp_path, "busy")]
         assert all(map(alive, pids))
         parent.kill()
     until(lambda: not any(map(alive, pids)), "end of the workers")
-    assert temporary(tmp_path) == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_run_has_the_threads_that_its_task_asks_for() -> None:
