@@ -1,13 +1,9 @@
 """What the tests send workers to do: small things that can be watched, held up and ended from outside."""
 
-import itertools
 import os
 import signal
 import struct
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,29 +20,10 @@ def failing(sentence: str) -> None:
 
 def held(folder: Path, name: str) -> int:
     """Tell the own process's id in a file, keep a temporary folder, and wait to be let go: the id."""
-    with TemporaryDirectory() as temporary, _written(Path(temporary)):
+    with TemporaryDirectory():
         _tell(folder / f"{name}.pid")
         until((folder / f"{name}.go").exists, "word to go on", patience=HELD)
     return os.getpid()
-
-
-@contextmanager
-def _written(folder: Path) -> Iterator[None]:
-    """A thread makes file after file there, as TensorBoard's may at any time."""
-    over = threading.Event()
-
-    def write() -> None:
-        for number in itertools.cycle(range(100)):
-            if over.is_set():
-                return
-            with suppress(OSError):
-                (folder / str(number)).touch()
-
-    thread = threading.Thread(target=write, daemon=True)
-    thread.start()
-    yield
-    over.set()
-    thread.join()
 
 
 def cut_off() -> None:
