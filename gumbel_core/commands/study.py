@@ -30,6 +30,9 @@ from gumbel_core.vae.recipes import RECIPES
 
 PROCESSES = (1, 1_024)
 
+# What is done under `with whole()` is done whole: a signal is heard at its end.
+Whole = Callable[[], AbstractContextManager[None]]
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The grid, and who carries it out."""
@@ -69,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
         path = args.out or Path("runs") / f"{study.name}-{study.dataset}"
         store = Folder(path, study, _sha256(study, args.download))
         threads = _threads(args)
-        with store.alone():
+        with store.alone(), _stoppable() as whole:
             store.open()
-            return _carry_out(store, args, threads)
+            return _carry_out(store, args, threads, whole)
     except (ValueError, DataError) as error:
         return refused(str(error))
 
 
-def _carry_out(store: Folder, args: argparse.Namespace, threads: int) -> int:
+def _carry_out(store: Folder, args: argparse.Namespace, threads: int, whole: Whole) -> int:
     """Do what is missing, and write what came of it all, wherever it ends."""
     command, finished, total = command_line(args), store.finished(), len(store.study)
     tasks = {
@@ -87,7 +90,7 @@ def _carry_out(store: Folder, args: argparse.Namespace, threads: int) -> int:
     if finished:
         print(f"{len(finished)} of {total} runs are in {store.path} already.")
     try:
-        with _stoppable() as whole, _workers(args) as workers, _bar(total, len(finished)) as bar:
+        with _workers(args) as workers, _bar(total, len(finished)) as bar:
             for key, files in carry_out(tasks, workers):
                 with whole():
                     finished[key] = store.write_run(key, files)
@@ -99,8 +102,9 @@ def _carry_out(store: Folder, args: argparse.Namespace, threads: int) -> int:
         print(f"Stopped: {len(finished)} of {total} runs are kept. The same command does the others.")
         return INTERRUPTED
     finally:
-        results = _results(store, finished, command)
-        store.write_results(results)
+        with whole():
+            results = _results(store, finished, command)
+            store.write_results(results)
     print(summary(results))
     print(f"in {store.path}; to look at the runs: tensorboard --logdir {store.path}")
     if missing := total - len(finished):
@@ -182,23 +186,20 @@ def _workers(args: argparse.Namespace) -> AbstractContextManager[Workers]:
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """A termination and a hang-up end a study as Ctrl-C does, which a shell's background may have ignored.
-
-    What is done under `with` what it yields is done whole: a signal is heard at its end.
-    """
+def _stoppable() -> Iterator[Whole]:
+    """A termination and a hang-up end a study as Ctrl-C does, which a shell's background may have ignored."""
     heard, held = False, False
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal heard
-        heard = True
         if not held:
             raise KeyboardInterrupt
+        heard = True
 
     @contextmanager
     def whole() -> Iterator[None]:
-        nonlocal held
-        held = True
+        nonlocal heard, held
+        heard, held = False, True
         try:
             yield
         finally:

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from gumbel_core.studies.grid import RunKey
@@ -13,6 +14,8 @@ from gumbel_core.studies.workers import Workers
 
 # How often a run is tried whose worker died.
 TRIES = 3
+# Seconds between two looks for signals.
+PULSE = 0.5
 
 
 def carry_out(tasks: Mapping[RunKey, Task], workers: Workers) -> Iterator[tuple[RunKey, dict[str, bytes]]]:
@@ -33,7 +36,7 @@ def carry_out(tasks: Mapping[RunKey, Task], workers: Workers) -> Iterator[tuple[
     for key in tasks:
         begin(key)
     while going:
-        future = ended.get()
+        future = _next(ended)
         key = going.pop(future)
         try:
             yield key, future.result()
@@ -43,3 +46,10 @@ def carry_out(tasks: Mapping[RunKey, Task], workers: Workers) -> Iterator[tuple[
                 begin(key)
         except CancelledError:
             raise StudyError("The scheduler let go of the study's runs.") from None
+
+
+def _next(ended: "SimpleQueue[Future[Any]]") -> "Future[Any]":
+    """Wait, but never for good: a signal just before a wait is heard only when that is over."""
+    while True:
+        with suppress(Empty):
+            return ended.get(timeout=PULSE)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -147,7 +148,8 @@ class _Process:
         # Its own, for one that is killed leaves its temporary files to us. It is there when the process is.
         self._folder = Path(tempfile.gettempdir()) / f"gumbel-worker-{secrets.token_hex(8)}"
         self._process = SPAWN.Process(target=_serve, args=(theirs, self._folder), daemon=True)
-        self._process.start()
+        with _ctrl_c_blocked():
+            self._process.start()
         # Nobody else holds its end: when the process ends, so does whatever is read from it.
         theirs.close()
 
@@ -174,9 +176,8 @@ class _Process:
 
 
 def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
-    """A worker's life. It leaves Ctrl-C to its parent, takes its temporary files with it, and does not
-    outlive its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker's life. It takes its temporary files with it, and does not outlive its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
     for number in ENDS:
         signal.signal(number, lambda *_: _end(folder))
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
@@ -187,6 +188,22 @@ def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
         while True:
             function, args, kwargs = pipe.recv()
             pipe.send(_answer(function, args, kwargs))
+    _end(folder)
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """For a process that begins here: a terminal sends Ctrl-C to all, and each would say where it was."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # It would unblock what it finds blocked.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _answer(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[bool, Any]:
