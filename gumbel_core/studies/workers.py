@@ -145,7 +145,7 @@ class _Process:
 
     def __init__(self) -> None:
         self._pipe, theirs = SPAWN.Pipe()
-        # Its own, for one that is killed leaves its temporary files to us. It is there when the process is.
+        # Its own, for one that is killed leaves its temporary files to us. It makes it when it lives.
         self._folder = Path(tempfile.gettempdir()) / f"gumbel-worker-{secrets.token_hex(8)}"
         self._process = SPAWN.Process(target=_serve, args=(theirs, self._folder), daemon=True)
         with _ctrl_c_blocked():
@@ -197,7 +197,7 @@ def _ctrl_c_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # It would unblock what it finds blocked.
+    # Python's own helper process unblocks Ctrl-C in the thread that has it begin.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -118,10 +118,18 @@ def setting_of(recipe: str, dataset: str) -> Setting:
     """The recipe as it is, for this data set. Batch and epochs are cut to the data set's size."""
     check_name("recipe", recipe, RECIPES)
     config = RECIPES[recipe].config
-    temperature = to_json(config.temperature)
     batch, epochs = PASSES.get(dataset, SMALL_PASSES if recipe == "small" else (config.batch, config.epochs))
+    return setting_for(recipe, replace(config, dataset=dataset, batch=batch, epochs=epochs))
+
+
+def setting_for(recipe: str, config: TrainConfig) -> Setting:
+    """The setting whose config this is, which is the recipe's but for what a visitor may choose.
+
+    Raises ValueError for a run that no visitor may train, such as one of too many steps.
+    """
+    temperature = to_json(config.temperature)
     return Setting(
-        dataset=dataset,
+        dataset=config.dataset,
         recipe=recipe,
         latents=config.model.latents,
         categories=config.model.categories,
@@ -131,8 +139,8 @@ def setting_of(recipe: str, dataset: str) -> Setting:
         end=temperature.get("end", temperature.get("floor", Setting.end)),
         fall=temperature.get("rate", Setting.fall),
         learning_rate=_rate(config.learning_rate),
-        batch=batch,
-        epochs=epochs,
+        batch=config.batch,
+        epochs=config.epochs,
         seed=config.seed,
     )
 

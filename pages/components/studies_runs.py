@@ -9,10 +9,11 @@ from gumbel_core.runs import Saved
 from gumbel_core.studies.folder import table_csv
 from gumbel_core.studies.grid import RunKey, config_of
 from gumbel_core.studies.results import COLUMNS, Results, Run
-from gumbel_core.vae.settings import check_live
+from gumbel_core.vae.settings import setting_for
 from pages.components.live_runs import fresh, kept, runs
 from pages.components.studies_choice import Place, title_of
 from pages.components.studies_shelf import Shelved
+from pages.components.vae_setting import values
 from pages.components.words import plain
 
 # A title in the table -> the column of the file.
@@ -111,15 +112,14 @@ def _among_the_owners(owner: str, saved: Saved) -> str:
 
 
 def _train(owner: str, run: Run, place: Place) -> None:
-    config = config_of(place.study, run.key)
+    """The same run on the training page, whose fields say what it is."""
     try:
-        check_live(config)
+        setting = setting_for(run.key.recipe, config_of(place.study, run.key))
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/edit:")
         return
-    st.session_state.update(_moment=None, _keep_owner=True)
-    # It has a config of its own, whatever that page's fields say.
-    st.session_state.pop("_vae_begun", None)
+    config = setting.config()
+    st.session_state.update(values(setting), _moment=None, _vae_begun=setting, _keep_owner=True)
     runs().begin(owner, told(run.key, place), config, fresh(config))
     _go_to("vae_training.py")
 

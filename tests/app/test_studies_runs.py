@@ -16,8 +16,10 @@ from gumbel_core.studies.grid import Study, config_of
 from gumbel_core.studies.live import LiveStudy
 from gumbel_core.studies.results import Results
 from gumbel_core.vae.live import Phase
+from gumbel_core.vae.settings import Setting
 from gumbel_core.vae.sharing import Slots
 from pages.components.codes_choice import models
+from pages.components.vae_setting import KEYS
 from tests.app.studies import (
     FOLDER,
     SHIPPED,
@@ -358,6 +360,10 @@ def test_a_run_without_weights_is_trained_again(
     assert drawn.went == ["vae_training.py"]
     assert begun.title == "Gumbel-Softmax, τ = 0.5, seed 0"
     assert begun.config == config_of(TWO, TWO.keys[0])
+    # What the fields there say.
+    setting = Setting(**{field: at.session_state[key] for field, key in KEYS.items()})
+    assert setting.config() == begun.config
+    assert at.session_state["_vae_begun"] == setting
     assert reached(begun.run, ended).phase == Phase.DONE
 
 

@@ -11,6 +11,7 @@ import pytest
 from gumbel_core.datasets import DATASETS, Dataset, load
 from gumbel_core.draw import SEEDS
 from gumbel_core.schedules import Constant, Exponential, Geometric, OneCycle, Restarting, Schedule, Staircase
+from gumbel_core.studies.grid import Study, config_of
 from gumbel_core.surrogates import SURROGATES
 from gumbel_core.vae.config import Finish, TrainConfig
 from gumbel_core.vae.model import ModelConfig
@@ -25,6 +26,7 @@ from gumbel_core.vae.settings import (
     Setting,
     changes,
     check_live,
+    setting_for,
     setting_of,
 )
 from gumbel_core.vae.training import Training
@@ -77,6 +79,20 @@ def test_a_recipe_may_be_trained_live_and_changes_nothing(recipe: str, dataset: 
     setting = setting_of(recipe, dataset)
     assert changes(setting) == {}
     check_live(setting.config())
+
+
+@pytest.mark.parametrize(("recipe", "dataset"), ALL)
+@pytest.mark.parametrize("tau", [None, 0.1, 5.0])
+@pytest.mark.parametrize("estimator", [None, *SURROGATES])
+def test_a_run_of_a_study_has_a_setting(
+    recipe: str, dataset: str, tau: float | None, estimator: str | None
+) -> None:
+    estimators, temperatures = (estimator,) if estimator else (), (tau,) if tau else ()
+    study = Study("any", dataset, (recipe,), estimators, temperatures, seeds=3, epochs=7)
+    config = config_of(study, study.keys[-1])
+    setting = setting_for(recipe, config)
+    assert setting.config() == config
+    assert (setting.epochs, setting.seed) == (7, 2)
 
 
 def test_batch_and_epochs_are_cut_to_the_data() -> None:
