@@ -181,8 +181,10 @@ def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
     for number in ENDS:
         signal.signal(number, lambda *_: _end(folder))
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
-    folder.mkdir(mode=0o700)
-    tempfile.tempdir = str(folder)
+    # Where there is no room for it, neither is there for a run, which says so in its turn.
+    with suppress(OSError):
+        folder.mkdir(mode=0o700)
+        tempfile.tempdir = str(folder)
     # The parent closes its end when it has nothing more to do.
     with suppress(EOFError, OSError):
         while True:
