@@ -1,5 +1,7 @@
 """How runs are handed out: each once, again where a worker died, told in the order in which they end."""
 
+import _thread
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -12,6 +14,7 @@ from gumbel_core.studies.results import StudyError
 from gumbel_core.studies.running import TRIES, carry_out
 from gumbel_core.studies.work import Task, carried_out
 from gumbel_core.studies.workers import Workers
+from tests.waiting import PATIENCE
 
 STUDY = Study("handed", seeds=5, epochs=1)
 TASKS = {key: Task(config_of(STUDY, key), "0" * 64, "") for key in STUDY.keys}
@@ -151,3 +154,16 @@ def test_a_run_that_is_cancelled_from_elsewhere_ends_the_study_in_a_sentence() -
     assert next(runs)[0].seed == 0
     with pytest.raises(StudyError, match=r"^The scheduler let go of the study's runs\.$"):
         next(runs)
+
+
+def test_a_signal_that_wakes_nobody_is_heard_all_the_same() -> None:
+    """One that comes just before a wait, as it is simulated here, does not interrupt it."""
+    executor = Recorder()
+    signal_soon = threading.Timer(0.1, _thread.interrupt_main)
+    give_up = threading.Timer(PATIENCE, lambda: executor.given[0][1].set_result({}))
+    for timer in (signal_soon, give_up):
+        timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        next(carried(executor))
+    give_up.cancel()
+    assert not executor.given[0][1].done()
