@@ -175,6 +175,21 @@ class _Process:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """For a process that begins here: a terminal sends Ctrl-C to all, and each would say where it was."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Python's own helper process unblocks Ctrl-C in the thread that has it begin.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
     """A worker's life. It takes its temporary files with it, and does not outlive its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
@@ -191,21 +206,6 @@ def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
             function, args, kwargs = pipe.recv()
             pipe.send(_answer(function, args, kwargs))
     _end(folder)
-
-
-@contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
-    """For a process that begins here: a terminal sends Ctrl-C to all, and each would say where it was."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # Python's own helper process unblocks Ctrl-C in the thread that has it begin.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _answer(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[bool, Any]:

@@ -99,6 +99,9 @@ def test_a_worker_leaves_ctrl_c_to_its_parent(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGINT)
         let_go(tmp_path, "run")
         assert run.result(PATIENCE) == pid
+        # From its first moment on: before its first line of Python it could not ignore anything.
+        blocked = workers.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(PATIENCE)
+        assert signal.SIGINT in blocked
 
 
 @contextmanager
