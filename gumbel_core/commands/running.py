@@ -135,12 +135,20 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
         heard.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    # A closed terminal hangs up, where the system knows of it.
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, hear) for number in numbers}
+    before = {number: signal.signal(number, hear) for number in stop_signals()}
     try:
         yield lambda: bool(heard)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_signals() -> list[int]:
+    """Ctrl-C, which a shell's background may have ignored, a termination, and a terminal's hang-up.
+
+    A hang-up is left out where it is ignored: whoever wrote `nohup` means it.
+    """
+    numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers

@@ -4,18 +4,19 @@ import argparse
 import platform
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from gumbel_core.checks import check_whole
 from gumbel_core.commands.report import FAILED, refused
-from gumbel_core.commands.running import INTERRUPTED, THREADS, command_line
+from gumbel_core.commands.running import INTERRUPTED, THREADS, command_line, stop_signals
 from gumbel_core.commands.train import folder
 from gumbel_core.datasets import DATASETS, DataError, load, with_pixels
 from gumbel_core.machine import cores
@@ -29,6 +30,10 @@ from gumbel_core.surrogates import SURROGATES
 from gumbel_core.vae.recipes import RECIPES
 
 PROCESSES = (1, 1_024)
+
+# Seconds in which a second signal is not heard: it would fall into the end that the first one began, and many
+# a sender tells a process and its group.
+DEAF = 1.0
 
 # What is done under `with whole()` is done whole: a signal is heard at its end.
 Whole = Callable[[], AbstractContextManager[None]]
@@ -70,11 +75,12 @@ def run(args: argparse.Namespace) -> int:
             args.seeds, args.epochs,
         )  # fmt: skip
         path = args.out or Path("runs") / f"{study.name}-{study.dataset}"
-        store = Folder(path, study, _sha256(study, args.download))
         threads = _threads(args)
-        with store.alone(), _stoppable() as whole:
-            store.open()
-            return _carry_out(store, args, threads, whole)
+        with _stoppable() as whole:
+            store = Folder(path, study, _sha256(study, args.download))
+            with store.alone():
+                store.open()
+                return _carry_out(store, args, threads, whole)
     except (ValueError, DataError) as error:
         return refused(str(error))
 
@@ -187,28 +193,34 @@ def _workers(args: argparse.Namespace) -> AbstractContextManager[Workers]:
 
 @contextmanager
 def _stoppable() -> Iterator[Whole]:
-    """A termination and a hang-up end a study as Ctrl-C does, which a shell's background may have ignored."""
-    heard, held = False, False
+    """A termination and a hang-up end a study as Ctrl-C does."""
+    heard, held, deaf_until = False, False, 0.0
+
+    def interrupt() -> NoReturn:
+        nonlocal heard, deaf_until
+        heard, deaf_until = False, time.monotonic() + DEAF
+        raise KeyboardInterrupt
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal heard
+        if time.monotonic() < deaf_until:
+            return
         if not held:
-            raise KeyboardInterrupt
+            interrupt()
         heard = True
 
     @contextmanager
     def whole() -> Iterator[None]:
-        nonlocal heard, held
-        heard, held = False, True
+        nonlocal held
+        held = True
         try:
             yield
         finally:
             held = False
         if heard:
-            raise KeyboardInterrupt
+            interrupt()
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, stop) for number in numbers}
+    before = {number: signal.signal(number, stop) for number in stop_signals()}
     try:
         yield whole
     finally:

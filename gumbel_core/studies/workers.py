@@ -22,11 +22,9 @@ from typing import Any, NoReturn
 from gumbel_core.machine import cores
 from gumbel_core.studies.results import StudyError
 
-# Seconds that a scheduler may take to answer, and a worker to hear that its parent is gone.
+# Seconds that a scheduler may take to answer, and a worker to hear that it is to end.
 PATIENCE, GRACE = 10.0, 3
 
-# What tells a worker to end, where the system knows of it.
-ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # A forked process may find PyTorch's threads in the middle of something: a new one has none.
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -106,6 +104,9 @@ class Processes(ThreadPoolExecutor):
 
     def __init__(self, count: int) -> None:
         super().__init__(count, thread_name_prefix="study")
+        # Python's own helper process would die of a hang-up, and where it began Ctrl-C would be unblocked.
+        with _terminal_blocked():
+            resource_tracker.ensure_running()
         self._own = threading.local()
         self._all: list[_Process] = []
         self._stopped = False
@@ -117,8 +118,11 @@ class Processes(ThreadPoolExecutor):
         """Let go of all runs, those that wait and those that are being carried out."""
         self._stopped = True
         super().shutdown(wait=False, cancel_futures=True)
-        for process in list(self._all):
+        processes = list(self._all)
+        for process in processes:
             process.terminate()
+        for process in processes:
+            process.insist()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         super().shutdown(wait, cancel_futures=cancel_futures)
@@ -145,10 +149,10 @@ class _Process:
 
     def __init__(self) -> None:
         self._pipe, theirs = SPAWN.Pipe()
-        # Its own, for one that is killed leaves its temporary files to us. It makes it when it lives.
+        # Named here, for what a killed worker leaves is removed here. The worker makes it.
         self._folder = Path(tempfile.gettempdir()) / f"gumbel-worker-{secrets.token_hex(8)}"
         self._process = SPAWN.Process(target=_serve, args=(theirs, self._folder), daemon=True)
-        with _ctrl_c_blocked():
+        with _terminal_blocked():
             self._process.start()
         # Nobody else holds its end: when the process ends, so does whatever is read from it.
         theirs.close()
@@ -168,22 +172,30 @@ class _Process:
     def terminate(self) -> None:
         self._process.terminate()
 
+    def insist(self) -> None:
+        """That it ends. Deep in a computation it hears nothing, nor while it is stopped."""
+        self._process.join(GRACE)
+        self._process.kill()
+
     def close(self) -> None:
         """Have no more functions for it, and wait for its end."""
         self._pipe.close()
+        self.insist()
         self._process.join()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in (self._folder, _gone(self._folder)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
-    """For a process that begins here: a terminal sends Ctrl-C to all, and each would say where it was."""
+def _terminal_blocked() -> Iterator[None]:
+    """A process that begins here does not hear its terminal, which tells its parent, too: that decides.
+
+    Before its first line of Python it could not ignore anything, and would say where it was.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # Python's own helper process unblocks Ctrl-C in the thread that has it begin.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:
@@ -193,8 +205,7 @@ def _ctrl_c_blocked() -> Iterator[None]:
 def _serve(pipe: "Connection[Any, Any]", folder: Path) -> None:
     """A worker's life. It takes its temporary files with it, and does not outlive its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
-    for number in ENDS:
-        signal.signal(number, lambda *_: _end(folder))
+    signal.signal(signal.SIGTERM, lambda *_: _end(folder))
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     # Where there is no room for it, neither is there for a run, which says so in its turn.
     with suppress(OSError):
@@ -222,12 +233,15 @@ def _end(folder: Path) -> NoReturn:
     """At once. An exception would have to find its way out of whatever is being done, and of destructors."""
     # TensorBoard's thread writes on meanwhile, and complains where its folder is taken away under it.
     threading.excepthook = lambda _: None
-    gone = folder.with_suffix(".gone")
     # Under another name nobody adds a file to it while it is removed.
     with suppress(OSError):
-        folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(_gone(folder))
+    shutil.rmtree(_gone(folder), ignore_errors=True)
     os._exit(1)
+
+
+def _gone(folder: Path) -> Path:
+    return folder.with_suffix(".gone")
 
 
 def _end_with_parent(folder: Path) -> None:

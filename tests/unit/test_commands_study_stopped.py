@@ -3,14 +3,15 @@
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from gumbel_core.__main__ import main
 from gumbel_core.commands import study
+from gumbel_core.commands.study import Whole
 from tests.unit.study_commands import kept, left, on_a_thread, rows, session, started, told, words
 from tests.waiting import until
 
@@ -85,21 +86,49 @@ def test_signals_are_given_back() -> None:
         assert [signal.getsignal(number) for number in numbers] == before
 
 
-def test_a_signal_is_heard_behind_what_is_done_whole() -> None:
+def test_a_hang_up_that_is_ignored_stays_so() -> None:
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with study._stoppable():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_is_heard_behind_what_is_done_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "DEAF", 0.0)
     done = []
 
-    def keep(whole: Callable[[], AbstractContextManager[None]]) -> None:
+    def keep(whole: Whole, *numbers: int) -> None:
         with whole():
-            signal.raise_signal(signal.SIGTERM)
-            done.append("whole")
+            for number in numbers:
+                signal.raise_signal(number)
+            done.append(len(numbers))
 
     with study._stoppable() as whole:
         with pytest.raises(KeyboardInterrupt):
-            keep(whole)
+            keep(whole, signal.SIGTERM, signal.SIGTERM)
+        keep(whole)
         # At once where there is nothing to be kept.
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
-    assert done == ["whole"]
+    assert done == [2, 0]
+
+
+def test_a_signal_is_not_heard_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one would fall into the end that the first one began. It is not deaf for good."""
+    with study._stoppable() as whole:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        with whole():
+            signal.raise_signal(signal.SIGINT)
+        now = time.monotonic()
+        monkeypatch.setattr("time.monotonic", lambda: now + study.DEAF)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
 
 
 def test_an_error_is_not_taken_for_a_signal() -> None:

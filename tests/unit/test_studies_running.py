@@ -161,9 +161,13 @@ def test_a_signal_that_wakes_nobody_is_heard_all_the_same() -> None:
     executor = Recorder()
     signal_soon = threading.Timer(0.1, _thread.interrupt_main)
     give_up = threading.Timer(PATIENCE, lambda: executor.given[0][1].set_result({}))
-    for timer in (signal_soon, give_up):
-        timer.start()
-    with pytest.raises(KeyboardInterrupt):
+
+    def waited_for() -> None:
+        signal_soon.start()
+        give_up.start()
         next(carried(executor))
+
+    with pytest.raises(KeyboardInterrupt):
+        waited_for()
     give_up.cancel()
     assert not executor.given[0][1].done()

@@ -92,16 +92,17 @@ def test_a_worker_that_dies_while_its_result_is_under_way_is_not_waited_for() ->
         assert workers.executor.submit(pow, 2, 3).result(PATIENCE) == 8
 
 
-def test_a_worker_leaves_ctrl_c_to_its_parent(tmp_path: Path) -> None:
+def test_a_worker_leaves_its_terminal_to_its_parent(tmp_path: Path) -> None:
     with processes(1) as workers:
         run = workers.executor.submit(held, tmp_path, "run")
         pid = pid_of(tmp_path, "run")
         os.kill(pid, signal.SIGINT)
         let_go(tmp_path, "run")
         assert run.result(PATIENCE) == pid
-        # From its first moment on: before its first line of Python it could not ignore anything.
+        # From its first moment on.
         blocked = workers.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result(PATIENCE)
-        assert signal.SIGINT in blocked
+        assert {signal.SIGINT, signal.SIGHUP} <= blocked
+    assert not {signal.SIGINT, signal.SIGHUP} & signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @contextmanager
@@ -135,6 +136,16 @@ def test_ctrl_c_while_a_process_begins_carries_nothing_out(tmp_path: Path) -> No
         run.result(0)
     assert not (tmp_path / "run.pid").exists()
     assert multiprocessing.active_children() == []
+
+
+def test_a_run_that_does_not_hear_is_ended_all_the_same(tmp_path: Path, temporary: Path) -> None:
+    with ended_by_ctrl_c(1) as workers:
+        run = workers.executor.submit(held, tmp_path, "run")
+        pid = pid_of(tmp_path, "run")
+        os.kill(pid, signal.SIGSTOP)
+    assert not alive(pid)
+    assert isinstance(run.exception(0), workers.died)
+    assert list(temporary.iterdir()) == []
 
 
 def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path: Path, temporary: Path) -> None:
