@@ -105,8 +105,9 @@ class Processes(ThreadPoolExecutor):
     def __init__(self, count: int) -> None:
         super().__init__(count, thread_name_prefix="study")
         # Python's own helper process would die of a hang-up, and where it began Ctrl-C would be unblocked.
-        with _terminal_blocked():
-            resource_tracker.ensure_running()
+        if os.name == "posix":  # nowhere else is there one
+            with _terminal_blocked():
+                resource_tracker.ensure_running()
         self._own = threading.local()
         self._all: list[_Process] = []
         self._stopped = False
